@@ -1,0 +1,1 @@
+//! The innkeeper binary: serve, dev and the client verbs.

@@ -1,0 +1,22 @@
+//! Vocabulary and pure decisions of the Innkeeper host.
+//!
+//! Every other crate speaks in these types. Nothing here knows a database, a clock that ticks, a socket or a
+//! WebAssembly engine: a rule that needs one of them to be tested is in the wrong place. Decisions are functions of
+//! `(now, state)`.
+
+pub mod clock;
+pub mod event;
+pub mod execution;
+pub mod id;
+pub mod limits;
+pub mod problem;
+pub mod retry;
+pub mod run;
+pub mod sandbox;
+pub mod task;
+pub mod task_config;
+pub mod time;
+pub mod topic;
+
+/// A boxed future, for traits that must stay object safe.
+pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;

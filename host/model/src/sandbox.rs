@@ -1,0 +1,205 @@
+//! The seam between the runner and whatever runs guest code.
+
+use std::sync::Arc;
+
+use crate::BoxFuture;
+use crate::execution::{Failure, LogLine, Receipt};
+use crate::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
+use crate::limits::Limits;
+use crate::time::Timestamp;
+
+/// Runs guest code. Two implementations: the WebAssembly engine, and a scripted one for tests of the runner.
+pub trait Sandbox: Send + Sync + 'static {
+    /// Checks an uploaded component and makes it ready to run: structure, contract, imports, compilation, one trial
+    /// instantiation. Takes as long as a compilation does; nothing is kept of a refused one.
+    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>>;
+
+    /// Runs one execution in a fresh sandbox. Ends soon after `stop` resolves, with the failure that it names.
+    fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report>;
+}
+
+/// What the host found in an accepted component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// The version's name.
+    pub digest: Digest,
+    /// Interfaces it imports, by full name, sorted.
+    pub imports: Vec<String>,
+}
+
+/// Why a component was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The bytes are not a valid component.
+    #[error("{0}")]
+    Invalid(String),
+    /// A core module, not a component.
+    #[error("this is a core WebAssembly module, not a component: build it for the target wasm32-wasip2")]
+    CoreModule,
+    /// The component does not export the handler.
+    #[error("the component does not export `{expected}`: it exports {}", list(found))]
+    MissingExport {
+        /// The interface that a plugin must export.
+        expected: String,
+        /// What the component exports instead.
+        found: Vec<String>,
+    },
+    /// The component needs something this host does not offer.
+    #[error("the component imports what this host does not offer: {}", list(.0))]
+    MissingImports(Vec<String>),
+    /// It breaks a limit on structure or size.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It could not be compiled or started.
+    #[error("{0}")]
+    DoesNotStart(String),
+}
+
+impl Refusal {
+    /// A stable code for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_component",
+            Self::CoreModule => "core_module",
+            Self::MissingExport { .. } => "missing_export",
+            Self::MissingImports(_) => "missing_import",
+            Self::TooLarge(_) => "component_too_large",
+            Self::DoesNotStart(_) => "component_does_not_start",
+        }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Everything one execution needs.
+#[derive(Clone)]
+pub struct Invocation {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The task.
+    pub task_id: TaskId,
+    /// The run: the same for every attempt.
+    pub run_id: RunId,
+    /// This attempt.
+    pub execution_id: ExecutionId,
+    /// The plugin's name.
+    pub plugin: PluginName,
+    /// The version to run.
+    pub digest: Digest,
+    /// This attempt's number, from 1.
+    pub attempt: u32,
+    /// How many attempts the run has.
+    pub max_attempts: u32,
+    /// The due time, for scheduled runs.
+    pub scheduled_at: Option<Timestamp>,
+    /// When the execution was claimed.
+    pub started_at: Timestamp,
+    /// The task's metadata as JSON text.
+    pub metadata: Option<Arc<str>>,
+    /// The event's name; `None` for schedules.
+    pub event: Option<String>,
+    /// The event's data as JSON text.
+    pub data: Option<String>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Where stored state is read.
+    pub state: Arc<dyn StateReader>,
+}
+
+/// Stored state as an execution may read it.
+pub trait StateReader: Send + Sync + 'static {
+    /// The bytes of a plugin version, or `None` if it is gone.
+    fn component(
+        &self,
+        tenant: &TenantId,
+        digest: &Digest,
+    ) -> BoxFuture<Result<Option<Arc<[u8]>>, StateError>>;
+
+    /// The value under `key` in the tenant's bucket.
+    fn value(
+        &self,
+        tenant: &TenantId,
+        bucket: &str,
+        key: &str,
+    ) -> BoxFuture<Result<Option<Vec<u8>>, StateError>>;
+
+    /// Keys of the tenant's bucket after `after`, in order, at most `limit`.
+    fn keys(
+        &self,
+        tenant: &TenantId,
+        bucket: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> BoxFuture<Result<Vec<String>, StateError>>;
+}
+
+/// Stored state could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StateError(pub String);
+
+/// Why a running execution is to end now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The host is shutting down.
+    Interrupted,
+}
+
+/// How an execution ended, with everything it leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The result.
+    pub outcome: Outcome,
+    /// What it asked for. Applied only on success.
+    pub effects: Effects,
+    /// What it logged, in order.
+    pub logs: Vec<LogLine>,
+    /// What it used.
+    pub receipt: Receipt,
+}
+
+/// The result of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The handler returned; its output is JSON text.
+    Success(Option<String>),
+    /// It failed.
+    Failure(Failure),
+}
+
+/// What a handler asked for, in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Effects {
+    /// Events to publish.
+    pub events: Vec<PublishedEvent>,
+    /// Key-value writes.
+    pub writes: Vec<KeyValueWrite>,
+}
+
+/// An event a handler published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedEvent {
+    /// Its name.
+    pub event: crate::topic::EventName,
+    /// Its data as JSON text.
+    pub data: Option<String>,
+}
+
+/// One write to the key-value store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyValueWrite {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The new value; `None` deletes.
+    pub value: Option<Vec<u8>>,
+}

@@ -1,0 +1,1 @@
+//! The task runner: fire, dispatch, execute, settle, recover.

@@ -1,0 +1,127 @@
+//! `innkeeper:plugin/events`: events that are published if the execution succeeds.
+
+use innkeeper_model::sandbox::PublishedEvent;
+use innkeeper_model::topic::EventName;
+use serde_json::value::RawValue;
+use wasmtime::component::{HasData, Linker};
+
+use crate::bindings::innkeeper::plugin::events::{self, PublishError};
+use crate::state::State;
+
+/// Bytes of one event's data.
+const DATA_BYTES_MAX: usize = 256 << 10;
+/// Bytes of all events of one execution: they wait in memory until it ends.
+const TOTAL_BYTES_MAX: usize = 4 << 20;
+
+/// The events that an execution has published so far.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    events: Vec<PublishedEvent>,
+    bytes: usize,
+    events_max: u32,
+}
+
+struct Events;
+
+impl HasData for Events {
+    type Data<'a> = &'a mut Outbox;
+}
+
+/// Links the interface.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    events::add_to_linker::<State, Events>(linker, |state| &mut state.enter().outbox)
+}
+
+impl events::Host for Outbox {
+    fn publish(&mut self, event: String, data: Option<String>) -> Result<(), PublishError> {
+        let name: EventName = event.parse().map_err(|_| invalid_name(&event))?;
+        if self.events.len() >= self.events_max as usize {
+            let message = format!("an execution may publish {} events", self.events_max);
+            return Err(PublishError::TooMany(message));
+        }
+        if let Some(data) = &data {
+            check_data(data)?;
+        }
+        let bytes = self.bytes + event.len() + data.as_ref().map_or(0, String::len);
+        if bytes > TOTAL_BYTES_MAX {
+            let message = format!("the execution's events would be {bytes} bytes of at most {TOTAL_BYTES_MAX}");
+            return Err(PublishError::TooLarge(message));
+        }
+        self.bytes = bytes;
+        self.events.push(PublishedEvent { event: name, data });
+        Ok(())
+    }
+}
+
+impl Outbox {
+    /// Takes at most `events_max` events.
+    pub(crate) fn new(events_max: u32) -> Self {
+        Self { events: Vec::new(), bytes: 0, events_max }
+    }
+
+    /// The events in the order of their publication.
+    pub(crate) fn into_events(self) -> Vec<PublishedEvent> {
+        self.events
+    }
+}
+
+fn invalid_name(event: &str) -> PublishError {
+    let shown: String = event.chars().take(80).collect();
+    let rule = "an event name is 1 to 200 bytes without white space, control characters or `*`";
+    PublishError::InvalidName(format!("`{shown}` names no event: {rule}"))
+}
+
+fn check_data(data: &str) -> Result<(), PublishError> {
+    if data.len() > DATA_BYTES_MAX {
+        let message = format!("the data is {} bytes of at most {DATA_BYTES_MAX}", data.len());
+        return Err(PublishError::TooLarge(message));
+    }
+    serde_json::from_str::<&RawValue>(data)
+        .map(|_| ())
+        .map_err(|error| PublishError::InvalidData(format!("the data is not JSON text: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use events::Host as _;
+
+    fn json_of(bytes: usize) -> Option<String> {
+        Some(format!("\"{}\"", "x".repeat(bytes - 2)))
+    }
+
+    #[test]
+    fn a_published_event_waits_in_order() {
+        let mut outbox = Outbox::new(2);
+        assert!(outbox.publish("a:b".to_owned(), None).is_ok());
+        assert!(outbox.publish("c".to_owned(), Some("{\"x\": 1}".to_owned())).is_ok());
+        assert!(matches!(outbox.publish("d".to_owned(), None), Err(PublishError::TooMany(_))));
+        let events = outbox.into_events();
+        assert_eq!(events.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["a:b", "c"]);
+        assert_eq!(events[1].data.as_deref(), Some("{\"x\": 1}"));
+    }
+
+    #[test]
+    fn a_refused_event_leaves_nothing() {
+        let mut outbox = Outbox::new(100);
+        for name in ["", "a b", "a*"] {
+            assert!(matches!(outbox.publish(name.to_owned(), None), Err(PublishError::InvalidName(_))));
+        }
+        let broken = outbox.publish("a".to_owned(), Some("{".to_owned()));
+        assert!(matches!(broken, Err(PublishError::InvalidData(_))));
+        let large = outbox.publish("a".to_owned(), json_of(DATA_BYTES_MAX + 1));
+        assert!(matches!(large, Err(PublishError::TooLarge(_))));
+        assert!(outbox.publish("a".to_owned(), json_of(DATA_BYTES_MAX)).is_ok());
+        assert_eq!(outbox.into_events().len(), 1);
+    }
+
+    #[test]
+    fn all_events_together_have_a_limit() {
+        let mut outbox = Outbox::new(100);
+        let mut published = 0;
+        while outbox.publish("a".to_owned(), json_of(DATA_BYTES_MAX)).is_ok() {
+            published += 1;
+        }
+        assert_eq!(published, TOTAL_BYTES_MAX / (DATA_BYTES_MAX + 1));
+    }
+}

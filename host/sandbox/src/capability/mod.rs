@@ -1,0 +1,32 @@
+//! What a guest may do: one file for each capability, each with what is granted, how it is reached, and how it is linked.
+//!
+//! [`linker`] is the whole list. [`is_offered`] says the same by name, for components that are being admitted.
+
+pub(crate) mod context;
+pub(crate) mod denied;
+pub(crate) mod events;
+pub(crate) mod logging;
+pub(crate) mod wasi;
+
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use crate::state::State;
+
+/// Everything that is offered to every plugin. What a component only names is added by [`denied::meet`].
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    context::add_to_linker(&mut linker)?;
+    events::add_to_linker(&mut linker)?;
+    logging::add_to_linker(&mut linker)?;
+    wasi::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// Whether the interface called `name` is offered or met by a stand-in.
+pub(crate) fn is_offered(name: &str) -> bool {
+    matches!(name, "innkeeper:plugin/context@0.1.0" | "innkeeper:plugin/events@0.1.0")
+        || logging::NAMES.contains(&name)
+        || wasi::is_offered(name)
+        || denied::is_denied(name)
+}

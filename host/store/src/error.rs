@@ -1,0 +1,53 @@
+//! What the store can answer instead of what was asked for.
+
+use rusqlite::ErrorCode;
+
+/// Why the store did not do what it was asked to. Nothing of a refused command is kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// A task with this id exists.
+    #[error("a task with the id `{0}` exists already")]
+    TaskExists(String),
+    /// The plugin, or the version named, does not exist.
+    #[error("the plugin `{0}` does not exist")]
+    PluginMissing(String),
+    /// The plugin is still needed by tasks.
+    #[error("the plugin `{plugin}` is used by {tasks} task(s); delete them first")]
+    PluginInUse {
+        /// The plugin.
+        plugin: String,
+        /// How many tasks name it.
+        tasks: u32,
+    },
+    /// The disk is full. Reads and deletions go on.
+    #[error("the disk is full: free space in the data directory; nothing was stored")]
+    Full,
+    /// Another program holds the database's lock.
+    #[error("the database is locked by another program; nothing was stored")]
+    Locked,
+    /// A row does not hold what its column should.
+    #[error("the database holds a bad value: {0}")]
+    BadRow(String),
+    /// The file is not ours, or of a newer version.
+    #[error("{0}")]
+    Refused(String),
+    /// The store has stopped: it was closed, or a write could not be synced.
+    #[error("the store has stopped")]
+    Stopped,
+    /// SQLite failed.
+    #[error("the database failed: {0}")]
+    Sqlite(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DiskFull => Self::Full,
+            rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DatabaseBusy => {
+                Self::Locked
+            }
+            rusqlite::Error::FromSqlConversionFailure(_, _, source) => Self::BadRow(source.to_string()),
+            _ => Self::Sqlite(error.to_string()),
+        }
+    }
+}

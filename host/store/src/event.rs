@@ -1,0 +1,134 @@
+//! The table `events`: an accepted event becomes one run per matching task, all in one transaction.
+
+use innkeeper_model::event::HOPS_MAX;
+use innkeeper_model::id::{EventId, RunId, TaskId, TenantId};
+use innkeeper_model::run::TriggerKind;
+use innkeeper_model::time::Timestamp;
+use innkeeper_model::topic::EventName;
+use rusqlite::{Connection, OptionalExtension as _, named_params};
+
+use crate::record::{Origin, QueuedRun, insert_run, is_paused};
+use crate::skip::{self, Skip, SkipReason};
+use crate::value::Columns as _;
+use crate::{Store, StoreError};
+
+/// An event to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    /// Its identifier.
+    pub id: EventId,
+    /// Its name.
+    pub event: EventName,
+    /// Its data as JSON text.
+    pub data: Option<String>,
+    /// How many events led to it.
+    pub hops: u32,
+    /// The run whose handler published it.
+    pub source: Option<RunId>,
+    /// Names the publication: a second one with the same key answers as the first did.
+    pub idempotency_key: Option<String>,
+    /// The tasks that listen to it, each with the id of the run it gets.
+    pub listeners: Vec<(TaskId, RunId)>,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventReceipt {
+    /// Its identifier: that of the first publication, if this one repeated it.
+    pub id: EventId,
+    /// How many runs it made.
+    pub runs: u32,
+    /// The runs made now.
+    pub queued: Vec<QueuedRun>,
+}
+
+impl Store {
+    /// Records events and their runs, all or none, in one transaction.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn record_events(
+        &self,
+        tenant: &TenantId,
+        events: Vec<NewEvent>,
+        now: Timestamp,
+    ) -> Result<Vec<EventReceipt>, StoreError> {
+        let tenant = tenant.clone();
+        self.write(move |connection| {
+            events.iter().map(|event| record(connection, &tenant, event, now)).collect()
+        })
+        .await
+    }
+}
+
+/// Records one event.
+pub(crate) fn record(
+    connection: &Connection,
+    tenant: &TenantId,
+    event: &NewEvent,
+    now: Timestamp,
+) -> Result<EventReceipt, StoreError> {
+    if let Some(key) = &event.idempotency_key
+        && let Some(first) = find_by_key(connection, tenant, key)?
+    {
+        return Ok(first);
+    }
+    let id = event.id.to_string();
+    let sql =
+        "INSERT INTO events (tenant, id, event, data, publishedAt, hops, runs, sourceRunId, idempotencyKey)
+        VALUES (:tenant, :id, :event, :data, :now, :hops, 0, :source, :key)";
+    connection.prepare_cached(sql)?.execute(named_params! {
+        ":tenant": tenant.as_str(),
+        ":id": id,
+        ":event": event.event.as_str(),
+        ":data": event.data,
+        ":now": now.to_string(),
+        ":hops": event.hops,
+        ":source": event.source.map(|run| run.to_string()),
+        ":key": event.idempotency_key,
+    })?;
+    let queued = fan_out(connection, tenant, event, now)?;
+    let runs = u32::try_from(queued.len()).unwrap_or(u32::MAX);
+    if runs > 0 {
+        let sql = "UPDATE events SET runs = ?3 WHERE tenant = ?1 AND id = ?2";
+        connection.prepare_cached(sql)?.execute((tenant.as_str(), id, runs))?;
+    }
+    Ok(EventReceipt { id: event.id, runs, queued })
+}
+
+fn fan_out(
+    connection: &Connection,
+    tenant: &TenantId,
+    event: &NewEvent,
+    now: Timestamp,
+) -> Result<Vec<QueuedRun>, StoreError> {
+    let origin =
+        Origin { event_id: Some(event.id.to_string()), hops: event.hops, ..Origin::new(TriggerKind::Event) };
+    let mut queued = Vec::with_capacity(event.listeners.len());
+    for (task, run) in &event.listeners {
+        let reason = match is_paused(connection, tenant, task)? {
+            None => continue,
+            Some(true) => SkipReason::Paused,
+            Some(false) if event.hops > HOPS_MAX => SkipReason::Hops,
+            Some(false) => {
+                queued.extend(insert_run(connection, tenant, task, *run, &origin, now)?);
+                continue;
+            }
+        };
+        skip::note(connection, tenant, task, &Skip::one(reason, now))?;
+    }
+    Ok(queued)
+}
+
+fn find_by_key(
+    connection: &Connection,
+    tenant: &TenantId,
+    key: &str,
+) -> Result<Option<EventReceipt>, StoreError> {
+    let sql = "SELECT id, runs FROM events WHERE tenant = ?1 AND idempotencyKey = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_row([tenant.as_str(), key], |row| {
+        Ok(EventReceipt { id: row.parsed("id")?, runs: row.plain("runs")?, queued: Vec::new() })
+    });
+    Ok(found.optional()?)
+}

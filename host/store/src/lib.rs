@@ -1,0 +1,40 @@
+//! The SQLite store: migrations, one writer with group commit, many readers.
+//!
+//! The only crate that knows SQL. What others ask of it are domain verbs (record, claim, settle, recover), each one
+//! transaction; nothing of SQLite shows in a type. It decides nothing that depends on a clock or on chance: instants
+//! and identifiers come in as arguments. An answer is given after the commit.
+
+mod connection;
+mod error;
+mod event;
+mod execution;
+mod key_value;
+mod plugin;
+mod preset;
+mod readers;
+mod record;
+mod recover;
+mod run;
+mod settle;
+mod skip;
+mod stats;
+mod store;
+mod task;
+mod tenant;
+mod value;
+mod writer;
+
+pub use connection::{Durability, Location};
+pub use error::StoreError;
+pub use event::{EventReceipt, NewEvent};
+pub use execution::ExecutionFilter;
+pub use plugin::{Plugin, PluginPut, PluginVersion};
+pub use preset::Preset;
+pub use record::{DueDecision, DueTask, ManualRun, QueuedRun, Subscriber};
+pub use recover::Recovered;
+pub use run::{Claim, ClaimRequest, Claimed};
+pub use settle::{RunEnding, Settled, Settlement, Verdict};
+pub use skip::{Skip, SkipReason};
+pub use stats::StoredStats;
+pub use store::Store;
+pub use task::{Deleted, NewTask, TaskFilter};

@@ -1,0 +1,197 @@
+//! The tables `plugins` and `plugin_versions`.
+
+use std::sync::Arc;
+
+use innkeeper_model::id::{Digest, PluginName, TenantId};
+use innkeeper_model::task::PluginRef;
+use innkeeper_model::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+use serde::Serialize;
+
+use crate::value::{Columns as _, to_json};
+use crate::{Store, StoreError};
+
+/// A plugin and its active version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plugin {
+    /// Its name.
+    pub name: PluginName,
+    /// The active version's digest.
+    pub digest: Digest,
+    /// Size of the active version's component, in bytes.
+    pub size: u64,
+    /// Interfaces the active version imports.
+    pub imports: Vec<String>,
+    /// When the plugin was first uploaded.
+    pub created_at: Timestamp,
+    /// When the active version last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A version to be stored.
+#[derive(Debug, Clone)]
+pub struct PluginVersion {
+    /// The plugin's name.
+    pub name: PluginName,
+    /// The version's digest.
+    pub digest: Digest,
+    /// Interfaces it imports.
+    pub imports: Vec<String>,
+    /// The component.
+    pub component: Arc<[u8]>,
+}
+
+/// What an upload did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PluginPut {
+    /// A new plugin, or a new version of one; it is active now.
+    Activated,
+    /// This version was active already.
+    Unchanged,
+}
+
+impl Store {
+    /// Stores a version and makes it the active one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn put_plugin(
+        &self,
+        tenant: &TenantId,
+        version: PluginVersion,
+        now: Timestamp,
+    ) -> Result<PluginPut, StoreError> {
+        let tenant = tenant.clone();
+        self.write(move |connection| put(connection, &tenant, &version, now)).await
+    }
+
+    /// The plugin of this name, or `None`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<Option<Plugin>, StoreError> {
+        let (tenant, name) = (tenant.clone(), name.clone());
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(&format!("{SELECT} AND p.name = ?2"))?;
+            Ok(statement.query_row([tenant.as_str(), name.as_str()], read).optional()?)
+        })
+        .await
+    }
+
+    /// Every plugin of the tenant, by name.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn plugins(&self, tenant: &TenantId) -> Result<Vec<Plugin>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(&format!("{SELECT} ORDER BY p.name"))?;
+            Ok(statement.query_map([tenant.as_str()], read)?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Deletes a plugin with its versions. `false` if it does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::PluginInUse`] if tasks name it.
+    pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<bool, StoreError> {
+        let (tenant, name) = (tenant.clone(), name.clone());
+        self.write(move |connection| {
+            let key = [tenant.as_str(), name.as_str()];
+            let sql = "SELECT count(*) FROM tasks WHERE tenant = ?1 AND plugin = ?2";
+            let tasks: u32 = connection.query_row(sql, key, |row| row.get(0))?;
+            if tasks > 0 {
+                return Err(StoreError::PluginInUse { plugin: name.to_string(), tasks });
+            }
+            let sql = "DELETE FROM plugins WHERE tenant = ?1 AND name = ?2";
+            Ok(connection.execute(sql, key)? == 1)
+        })
+        .await
+    }
+
+    /// The component of a version, whatever the plugin's name, or `None`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn component(
+        &self,
+        tenant: &TenantId,
+        digest: &Digest,
+    ) -> Result<Option<Arc<[u8]>>, StoreError> {
+        let (tenant, digest) = (tenant.clone(), *digest);
+        self.read(move |connection| {
+            let sql = "SELECT component FROM plugin_versions WHERE tenant = ?1 AND digest = ?2 LIMIT 1";
+            let bytes = connection
+                .query_row(sql, params![tenant.as_str(), digest.to_string()], |row| row.get::<_, Vec<u8>>(0))
+                .optional()?;
+            Ok(bytes.map(Arc::from))
+        })
+        .await
+    }
+}
+
+const SELECT: &str = "SELECT p.name, p.activeDigest, v.size, v.imports, p.createdAt, p.updatedAt
+    FROM plugins p JOIN plugin_versions v
+        ON v.tenant = p.tenant AND v.plugin = p.name AND v.digest = p.activeDigest
+    WHERE p.tenant = ?1";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
+    Ok(Plugin {
+        name: row.parsed("name")?,
+        digest: row.parsed("activeDigest")?,
+        size: row.plain("size")?,
+        imports: row.json("imports")?.unwrap_or_default(),
+        created_at: row.parsed("createdAt")?,
+        updated_at: row.parsed("updatedAt")?,
+    })
+}
+
+fn put(
+    connection: &Connection,
+    tenant: &TenantId,
+    version: &PluginVersion,
+    now: Timestamp,
+) -> Result<PluginPut, StoreError> {
+    let digest = version.digest.to_string();
+    let sql = "SELECT activeDigest FROM plugins WHERE tenant = ?1 AND name = ?2";
+    let active: Option<String> =
+        connection.query_row(sql, [tenant.as_str(), version.name.as_str()], |row| row.get(0)).optional()?;
+    if active.as_ref() == Some(&digest) {
+        return Ok(PluginPut::Unchanged);
+    }
+    let now = now.to_string();
+    connection.execute(
+        "INSERT INTO plugins (tenant, name, activeDigest, createdAt, updatedAt) VALUES (?1, ?2, ?3, ?4, ?4)
+            ON CONFLICT (tenant, name) DO UPDATE SET activeDigest = ?3, updatedAt = ?4",
+        params![tenant.as_str(), version.name.as_str(), digest, now],
+    )?;
+    connection.execute(
+        "INSERT INTO plugin_versions (tenant, plugin, digest, imports, size, createdAt, component)
+            VALUES (:tenant, :plugin, :digest, :imports, :size, :now, :component) ON CONFLICT DO NOTHING",
+        named_params! {
+            ":tenant": tenant.as_str(),
+            ":plugin": version.name.as_str(),
+            ":digest": digest,
+            ":imports": to_json(&version.imports)?,
+            ":size": version.component.len(),
+            ":now": now,
+            ":component": &version.component[..],
+        },
+    )?;
+    Ok(PluginPut::Activated)
+}
+
+/// Whether a task may name this handler.
+pub(crate) fn exists(
+    connection: &Connection,
+    tenant: &TenantId,
+    plugin: &PluginRef,
+) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT 1 FROM plugin_versions WHERE tenant = ?1 AND plugin = ?2 AND (?3 IS NULL OR digest = ?3)";
+    let digest = plugin.digest.map(|digest| digest.to_string());
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.exists(params![tenant.as_str(), plugin.name.as_str(), digest])?)
+}

@@ -1,0 +1,303 @@
+//! Recording: a due time or a manual start becomes a run.
+
+use innkeeper_model::id::{RunId, TaskId, TenantId};
+use innkeeper_model::run::TriggerKind;
+use innkeeper_model::task::Trigger;
+use innkeeper_model::time::Timestamp;
+use innkeeper_model::topic::TopicPattern;
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+
+use crate::skip::{self, Skip, SkipReason};
+use crate::value::Columns as _;
+use crate::{Store, StoreError, task};
+
+/// A run that waits for its dispatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedRun {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The task.
+    pub task_id: TaskId,
+    /// The run.
+    pub run_id: RunId,
+    /// Not to be dispatched before.
+    pub ready_at: Timestamp,
+}
+
+/// A task whose due time has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueTask {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The task.
+    pub id: TaskId,
+    /// Its trigger.
+    pub trigger: Trigger,
+    /// Its time zone.
+    pub timezone: String,
+    /// The due time that has come: every one before it is decided.
+    pub due_at: Timestamp,
+}
+
+/// What becomes of the due times of one task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueDecision {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The task.
+    pub task_id: TaskId,
+    /// The due time the decision began with; if the task's is another by now, the decision is void.
+    pub due_at: Timestamp,
+    /// Due times that become runs, oldest first, each with the run's id.
+    pub fire: Vec<(Timestamp, RunId)>,
+    /// Whether a due time is skipped while an earlier run of the task is in progress.
+    pub skip_overlap: bool,
+    /// Due times that do not.
+    pub skips: Vec<Skip>,
+    /// The last due time decided.
+    pub cursor: Timestamp,
+    /// The next one.
+    pub next_run_at: Option<Timestamp>,
+}
+
+/// A manual start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManualRun {
+    /// The task.
+    pub task_id: TaskId,
+    /// The run's id.
+    pub run_id: RunId,
+    /// The event name to hand over.
+    pub event: Option<String>,
+    /// The data to hand over, as JSON text.
+    pub data: Option<String>,
+}
+
+/// An event task and what it listens to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The task.
+    pub task_id: TaskId,
+    /// Its pattern.
+    pub pattern: TopicPattern,
+}
+
+impl Store {
+    /// Tasks of all tenants that are due at `now`, the longest due first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTask>, StoreError> {
+        self.read(move |connection| due_tasks(connection, now, limit)).await
+    }
+
+    /// The earliest due time of all tasks.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT min(nextRunAt) AS due FROM tasks WHERE nextRunAt IS NOT NULL AND isPaused = 0";
+            Ok(connection.prepare_cached(sql)?.query_row([], |row| row.parsed_option("due"))?)
+        })
+        .await
+    }
+
+    /// Makes runs of due times and moves each task on to its next one, all in one transaction.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn record_due(
+        &self,
+        decisions: Vec<DueDecision>,
+        now: Timestamp,
+    ) -> Result<Vec<QueuedRun>, StoreError> {
+        self.write(move |connection| {
+            let mut queued = Vec::new();
+            for decision in &decisions {
+                record_decision(connection, decision, now, &mut queued)?;
+            }
+            Ok(queued)
+        })
+        .await
+    }
+
+    /// Makes a run of a manual start. `None` if the task does not exist.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn record_manual(
+        &self,
+        tenant: &TenantId,
+        manual: ManualRun,
+        now: Timestamp,
+    ) -> Result<Option<QueuedRun>, StoreError> {
+        let tenant = tenant.clone();
+        self.write(move |connection| {
+            let origin =
+                Origin { event: manual.event, data: manual.data, ..Origin::new(TriggerKind::Manual) };
+            insert_run(connection, &tenant, &manual.task_id, manual.run_id, &origin, now)
+        })
+        .await
+    }
+
+    /// Every queued run, of one task or of all, in the order of recording.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn queued_runs(&self, task: Option<(TenantId, TaskId)>) -> Result<Vec<QueuedRun>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT tenant, taskId, id, readyAt FROM runs WHERE state = 'queued'
+                AND (?1 IS NULL OR (tenant = ?1 AND taskId = ?2)) ORDER BY recordedAt, id";
+            let (tenant, id) = task.as_ref().map(|(tenant, id)| (tenant.as_str(), id.as_str())).unzip();
+            let mut statement = connection.prepare_cached(sql)?;
+            let runs = statement.query_map(params![tenant, id], |row| {
+                Ok(QueuedRun {
+                    tenant: row.parsed("tenant")?,
+                    task_id: row.parsed("taskId")?,
+                    run_id: row.parsed("id")?,
+                    ready_at: row.parsed("readyAt")?,
+                })
+            })?;
+            Ok(runs.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Every event task of all tenants.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT tenant, id, onEvent FROM tasks WHERE onEvent IS NOT NULL";
+            let mut statement = connection.prepare_cached(sql)?;
+            let subscribers = statement.query_map([], |row| {
+                Ok(Subscriber {
+                    tenant: row.parsed("tenant")?,
+                    task_id: row.parsed("id")?,
+                    pattern: row.parsed("onEvent")?,
+                })
+            })?;
+            Ok(subscribers.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+fn due_tasks(connection: &Connection, now: Timestamp, limit: u32) -> Result<Vec<DueTask>, StoreError> {
+    let sql = "SELECT tenant, id, preset, cron, at, after, onEvent, timezone, nextRunAt FROM tasks
+        WHERE nextRunAt IS NOT NULL AND nextRunAt <= ?1 AND isPaused = 0 ORDER BY nextRunAt LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let due = statement.query_map(params![now.to_string(), limit], |row| {
+        Ok(DueTask {
+            tenant: row.parsed("tenant")?,
+            id: row.parsed("id")?,
+            trigger: task::read_trigger(row)?,
+            timezone: row.plain("timezone")?,
+            due_at: row.parsed("nextRunAt")?,
+        })
+    })?;
+    Ok(due.collect::<Result<_, _>>()?)
+}
+
+fn record_decision(
+    connection: &Connection,
+    decision: &DueDecision,
+    now: Timestamp,
+    queued: &mut Vec<QueuedRun>,
+) -> Result<(), StoreError> {
+    let (tenant, task_id) = (&decision.tenant, &decision.task_id);
+    let sql = "UPDATE tasks SET nextRunAt = ?4, cursor = ?5
+        WHERE tenant = ?1 AND id = ?2 AND nextRunAt = ?3 AND isPaused = 0";
+    let moved = connection.prepare_cached(sql)?.execute(params![
+        tenant.as_str(),
+        task_id.as_str(),
+        decision.due_at.to_string(),
+        decision.next_run_at.map(|at| at.to_string()),
+        decision.cursor.to_string(),
+    ])?;
+    if moved == 0 {
+        return Ok(());
+    }
+    for skip in &decision.skips {
+        skip::note(connection, tenant, task_id, skip)?;
+    }
+    for (scheduled_at, run_id) in &decision.fire {
+        if decision.skip_overlap && in_progress(connection, tenant, task_id)? {
+            skip::note(connection, tenant, task_id, &Skip::one(SkipReason::Overlap, *scheduled_at))?;
+            continue;
+        }
+        let origin = Origin { scheduled_at: Some(*scheduled_at), ..Origin::new(TriggerKind::Schedule) };
+        queued.extend(insert_run(connection, tenant, task_id, *run_id, &origin, now)?);
+    }
+    Ok(())
+}
+
+/// Whether a run of the task is queued, running or waiting for a retry.
+fn in_progress(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM runs WHERE tenant = ?1 AND taskId = ?2";
+    Ok(connection.prepare_cached(sql)?.exists([tenant.as_str(), task.as_str()])?)
+}
+
+/// Where a run comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) trigger: TriggerKind,
+    pub(crate) event_id: Option<String>,
+    pub(crate) event: Option<String>,
+    pub(crate) data: Option<String>,
+    pub(crate) scheduled_at: Option<Timestamp>,
+    pub(crate) hops: u32,
+}
+
+impl Origin {
+    pub(crate) fn new(trigger: TriggerKind) -> Self {
+        Self { trigger, event_id: None, event: None, data: None, scheduled_at: None, hops: 0 }
+    }
+}
+
+/// Inserts a run of the plugin version that is active, or pinned, now. `None` if the task does not exist.
+pub(crate) fn insert_run(
+    connection: &Connection,
+    tenant: &TenantId,
+    task_id: &TaskId,
+    run_id: RunId,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Option<QueuedRun>, StoreError> {
+    let sql =
+        "INSERT INTO runs (tenant, id, taskId, state, trigger, eventId, event, data, scheduledAt, recordedAt,
+            readyAt, hops, plugin, pluginDigest)
+        SELECT t.tenant, :id, t.id, 'queued', :trigger, :eventId, :event, :data, :scheduledAt, :now,
+            :now, :hops, t.plugin, coalesce(t.pluginDigest, p.activeDigest)
+        FROM tasks t JOIN plugins p ON p.tenant = t.tenant AND p.name = t.plugin
+        WHERE t.tenant = :tenant AND t.id = :task";
+    let inserted = connection.prepare_cached(sql)?.execute(named_params! {
+        ":id": run_id.to_string(),
+        ":trigger": origin.trigger.as_str(),
+        ":eventId": origin.event_id,
+        ":event": origin.event,
+        ":data": origin.data,
+        ":scheduledAt": origin.scheduled_at.map(|at| at.to_string()),
+        ":now": now.to_string(),
+        ":hops": origin.hops,
+        ":tenant": tenant.as_str(),
+        ":task": task_id.as_str(),
+    })?;
+    let queued = QueuedRun { tenant: tenant.clone(), task_id: task_id.clone(), run_id, ready_at: now };
+    Ok((inserted == 1).then_some(queued))
+}
+
+/// Whether the task is paused, or `None` if it does not exist.
+pub(crate) fn is_paused(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<Option<bool>, StoreError> {
+    let sql = "SELECT isPaused FROM tasks WHERE tenant = ?1 AND id = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([tenant.as_str(), task.as_str()], |row| row.get(0)).optional()?)
+}

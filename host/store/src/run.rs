@@ -1,0 +1,166 @@
+//! The table `runs`: claiming what is queued.
+
+use std::sync::Arc;
+
+use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
+use innkeeper_model::limits::LimitWishes;
+use innkeeper_model::retry::RetryPolicy;
+use innkeeper_model::run::TriggerKind;
+use innkeeper_model::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+
+use crate::value::Columns as _;
+use crate::{Store, StoreError};
+
+/// A run to be claimed, and the id of the execution that it gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The run.
+    pub run_id: RunId,
+    /// The id of its execution.
+    pub execution_id: ExecutionId,
+}
+
+/// What came of a claim.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// The execution is recorded and may start.
+    Started(Box<Claimed>),
+    /// The task is paused; the run stays queued.
+    Paused,
+    /// The run is no longer there, or not queued.
+    Gone,
+}
+
+/// Everything an execution needs to know of its run and task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The task.
+    pub task_id: TaskId,
+    /// The run.
+    pub run_id: RunId,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// What made the run.
+    pub trigger: TriggerKind,
+    /// The event's name.
+    pub event: Option<String>,
+    /// The event's data as JSON text.
+    pub data: Option<String>,
+    /// The due time.
+    pub scheduled_at: Option<Timestamp>,
+    /// This attempt's number, from 1.
+    pub attempt: u32,
+    /// When the execution was recorded.
+    pub started_at: Timestamp,
+    /// When the run's first execution was.
+    pub first_started_at: Timestamp,
+    /// How often a shutdown has put the run back.
+    pub requeues: u32,
+    /// How many events led to the run.
+    pub hops: u32,
+    /// The plugin.
+    pub plugin: PluginName,
+    /// The version.
+    pub digest: Digest,
+    /// The task's metadata as JSON text.
+    pub metadata: Option<Arc<str>>,
+    /// The task's retry policy.
+    pub retry: RetryPolicy,
+    /// The task's limits.
+    pub limits: LimitWishes,
+}
+
+impl Store {
+    /// Claims runs in one transaction: each gets an execution, which is durable when this returns.
+    ///
+    /// # Errors
+    /// Those of the store; then nothing is claimed.
+    pub async fn claim(&self, requests: Vec<ClaimRequest>, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
+        self.write(move |connection| requests.iter().map(|request| claim(connection, request, now)).collect())
+            .await
+    }
+}
+
+fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Result<Claim, StoreError> {
+    let sql = "SELECT r.taskId, r.trigger, r.scheduledAt, r.attempt, r.firstStartedAt, r.requeues, r.hops,
+            r.plugin, r.pluginDigest, r.eventId, coalesce(e.event, r.event) AS event,
+            coalesce(e.data, r.data) AS data, t.isPaused, t.metadata, t.retryPolicy, t.limits
+        FROM runs r JOIN tasks t ON t.tenant = r.tenant AND t.id = r.taskId
+            LEFT JOIN events e ON e.tenant = r.tenant AND e.id = r.eventId
+        WHERE r.tenant = ?1 AND r.id = ?2 AND r.state = 'queued'";
+    let mut statement = connection.prepare_cached(sql)?;
+    let key = (request.tenant.as_str(), request.run_id.to_string());
+    let found = statement.query_row(key, |row| {
+        let event_id: Option<String> = row.plain("eventId")?;
+        Ok((row.plain::<bool>("isPaused")?, event_id, read(row, request, now)?))
+    });
+    Ok(match found.optional()? {
+        None => Claim::Gone,
+        Some((true, ..)) => Claim::Paused,
+        Some((false, event_id, claimed)) => {
+            start(connection, &claimed, event_id)?;
+            Claim::Started(Box::new(claimed))
+        }
+    })
+}
+
+fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Result<Claimed> {
+    Ok(Claimed {
+        tenant: request.tenant.clone(),
+        task_id: row.parsed("taskId")?,
+        run_id: request.run_id,
+        execution_id: request.execution_id,
+        trigger: row.parsed("trigger")?,
+        event: row.plain("event")?,
+        data: row.plain("data")?,
+        scheduled_at: row.parsed_option("scheduledAt")?,
+        attempt: row.plain("attempt")?,
+        started_at: now,
+        first_started_at: row.parsed_option("firstStartedAt")?.unwrap_or(now),
+        requeues: row.plain("requeues")?,
+        hops: row.plain("hops")?,
+        plugin: row.parsed("plugin")?,
+        digest: row.parsed("pluginDigest")?,
+        metadata: row.plain::<Option<String>>("metadata")?.map(Arc::from),
+        retry: row.json("retryPolicy")?.unwrap_or(RetryPolicy::ONCE),
+        limits: row.json("limits")?.unwrap_or_default(),
+    })
+}
+
+fn start(connection: &Connection, claimed: &Claimed, event_id: Option<String>) -> Result<(), StoreError> {
+    let (tenant, now) = (claimed.tenant.as_str(), claimed.started_at.to_string());
+    let (run, execution) = (claimed.run_id.to_string(), claimed.execution_id.to_string());
+    let sql =
+        "UPDATE runs SET state = 'running', executionId = ?3, firstStartedAt = coalesce(firstStartedAt, ?4)
+        WHERE tenant = ?1 AND id = ?2";
+    connection.prepare_cached(sql)?.execute((tenant, &run, &execution, &now))?;
+    let sql =
+        "INSERT INTO task_executions (id, taskId, status, startedAt, attempt, tenant, runId, trigger, event,
+            eventId, scheduledAt, plugin, pluginDigest)
+        VALUES (:id, :task, 'running', :now, :attempt, :tenant, :run, :trigger, :event,
+            :eventId, :scheduledAt, :plugin, :digest)";
+    connection.prepare_cached(sql)?.execute(named_params! {
+        ":id": execution,
+        ":task": claimed.task_id.as_str(),
+        ":now": now,
+        ":attempt": claimed.attempt,
+        ":tenant": tenant,
+        ":run": run,
+        ":trigger": claimed.trigger.as_str(),
+        ":event": claimed.event,
+        ":eventId": event_id,
+        ":scheduledAt": claimed.scheduled_at.map(|at| at.to_string()),
+        ":plugin": claimed.plugin.as_str(),
+        ":digest": claimed.digest.to_string(),
+    })?;
+    let sql =
+        "UPDATE tasks SET status = 'running', lastRunAt = ?3, attempts = ?4 WHERE tenant = ?1 AND id = ?2";
+    let values = (tenant, claimed.task_id.as_str(), &now, claimed.attempt);
+    connection.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}

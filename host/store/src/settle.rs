@@ -1,0 +1,206 @@
+//! Settling: the end of an execution, with everything that follows from it, in one transaction.
+
+use innkeeper_model::execution::{ExecutionStatus, FailureKind, LogLine, Receipt};
+use innkeeper_model::id::{ExecutionId, RunId, TaskId, TenantId};
+use innkeeper_model::sandbox::KeyValueWrite;
+use innkeeper_model::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+
+use crate::event::{self, NewEvent};
+use crate::record::QueuedRun;
+use crate::value::to_json;
+use crate::{Store, StoreError, key_value};
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settlement {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The task.
+    pub task_id: TaskId,
+    /// The run.
+    pub run_id: RunId,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// When it ended.
+    pub completed_at: Timestamp,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// What it used.
+    pub receipt: Receipt,
+    /// What it logged.
+    pub logs: Vec<LogLine>,
+}
+
+/// What came of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It succeeded: its effects are applied and its run ends.
+    Success {
+        /// The handler's result as JSON text.
+        output: Option<String>,
+        /// Key-value writes.
+        writes: Vec<KeyValueWrite>,
+        /// Events it published.
+        events: Vec<NewEvent>,
+    },
+    /// It failed, and leaves nothing.
+    Failure {
+        /// The failure's name.
+        kind: FailureKind,
+        /// The failure in words.
+        error: String,
+        /// What becomes of the run.
+        run: RunEnding,
+    },
+}
+
+/// What becomes of a run whose execution failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnding {
+    /// It ends as failed.
+    End,
+    /// It is tried again, not before this instant.
+    Retry(Timestamp),
+    /// The shutdown puts it back, without using up an attempt.
+    PutBack,
+}
+
+/// What followed from a settlement.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// Runs that now wait: the retry, and those of the events it published.
+    pub queued: Vec<QueuedRun>,
+    /// Whether the task was a one-off that is done and has been cleaned up.
+    pub task_removed: bool,
+}
+
+impl Store {
+    /// Writes an execution's end, its effects and what becomes of its run, all or nothing.
+    ///
+    /// # Errors
+    /// Those of the store; then the execution is still running, as far as the database knows.
+    pub async fn settle(&self, settlement: Settlement) -> Result<Settled, StoreError> {
+        self.write(move |connection| settle(connection, &settlement)).await
+    }
+}
+
+fn settle(connection: &Connection, settlement: &Settlement) -> Result<Settled, StoreError> {
+    let mut settled = Settled::default();
+    write_execution(connection, settlement)?;
+    write_logs(connection, settlement)?;
+    let (tenant, now) = (&settlement.tenant, settlement.completed_at);
+    match &settlement.verdict {
+        Verdict::Success { writes, events, .. } => {
+            for write in writes {
+                key_value::write(connection, tenant, write)?;
+            }
+            for event in events {
+                settled.queued.extend(event::record(connection, tenant, event, now)?.queued);
+            }
+            end_run(connection, settlement)?;
+        }
+        Verdict::Failure { run: RunEnding::End, .. } => end_run(connection, settlement)?,
+        Verdict::Failure { run: RunEnding::Retry(at), .. } => {
+            settled.queued.extend(requeue(connection, settlement, *at, "attempt = attempt + 1")?);
+        }
+        Verdict::Failure { run: RunEnding::PutBack, .. } => {
+            settled.queued.extend(requeue(connection, settlement, now, "requeues = requeues + 1")?);
+        }
+    }
+    settled.task_removed = refresh_task(connection, tenant, &settlement.task_id)?;
+    Ok(settled)
+}
+
+fn write_execution(connection: &Connection, settlement: &Settlement) -> Result<(), StoreError> {
+    let (status, output, kind, error) = match &settlement.verdict {
+        Verdict::Success { output, .. } => (ExecutionStatus::Success, output.as_deref(), None, None),
+        Verdict::Failure { kind, error, .. } => {
+            (ExecutionStatus::Failed, None, Some(kind.as_str()), Some(error.as_str()))
+        }
+    };
+    let sql =
+        "UPDATE task_executions SET status = :status, completedAt = :now, output = :output, kind = :kind,
+            error = :error, receipt = :receipt
+        WHERE tenant = :tenant AND id = :id AND status = 'running'";
+    let changed = connection.prepare_cached(sql)?.execute(named_params! {
+        ":status": status.as_str(),
+        ":now": settlement.completed_at.to_string(),
+        ":output": output,
+        ":kind": kind,
+        ":error": error,
+        ":receipt": to_json(&settlement.receipt)?,
+        ":tenant": settlement.tenant.as_str(),
+        ":id": settlement.execution_id.to_string(),
+    })?;
+    if changed == 1 {
+        return Ok(());
+    }
+    Err(StoreError::BadRow(format!("task_executions: `{}` is not running", settlement.execution_id)))
+}
+
+fn write_logs(connection: &Connection, settlement: &Settlement) -> Result<(), StoreError> {
+    if settlement.logs.is_empty() {
+        return Ok(());
+    }
+    let sql =
+        "INSERT INTO logs (tenant, executionId, line, at, level, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let (tenant, execution) = (settlement.tenant.as_str(), settlement.execution_id.to_string());
+    for (line, log) in settlement.logs.iter().enumerate() {
+        let at = log.at.to_string();
+        statement.execute(params![tenant, execution, line, at, log.level.as_str(), log.message])?;
+    }
+    Ok(())
+}
+
+/// Ends the run. It is gone already if its task was deleted meanwhile.
+fn end_run(connection: &Connection, settlement: &Settlement) -> Result<(), StoreError> {
+    let sql = "DELETE FROM runs WHERE tenant = ?1 AND id = ?2";
+    let key = (settlement.tenant.as_str(), settlement.run_id.to_string());
+    connection.prepare_cached(sql)?.execute(key)?;
+    Ok(())
+}
+
+fn requeue(
+    connection: &Connection,
+    settlement: &Settlement,
+    at: Timestamp,
+    counted: &str,
+) -> Result<Option<QueuedRun>, StoreError> {
+    let sql = format!(
+        "UPDATE runs SET state = 'queued', executionId = NULL, readyAt = ?3, {counted} WHERE tenant = ?1 AND id = ?2"
+    );
+    let values = (settlement.tenant.as_str(), settlement.run_id.to_string(), at.to_string());
+    let changed = connection.prepare_cached(&sql)?.execute(values)?;
+    Ok((changed == 1).then(|| QueuedRun {
+        tenant: settlement.tenant.clone(),
+        task_id: settlement.task_id.clone(),
+        run_id: settlement.run_id,
+        ready_at: at,
+    }))
+}
+
+/// Makes the task's status and attempt count follow from its runs, and cleans it up if it is a one-off whose runs
+/// have all ended. Returns whether it was cleaned up.
+pub(crate) fn refresh_task(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE tasks SET
+            attempts = CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.tenant = ?1 AND r.taskId = ?2
+                AND r.firstStartedAt IS NOT NULL) THEN attempts ELSE 0 END,
+            status = CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.tenant = ?1 AND r.taskId = ?2
+                AND r.state = 'running') THEN 'running' WHEN isPaused THEN 'paused' ELSE 'pending' END
+        WHERE tenant = ?1 AND id = ?2
+        RETURNING cron IS NULL AND onEvent IS NULL AND cursor IS NOT NULL";
+    let key = [tenant.as_str(), task.as_str()];
+    let spent: Option<bool> = connection.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?;
+    if spent != Some(true) {
+        return Ok(false);
+    }
+    let sql = "DELETE FROM tasks WHERE tenant = ?1 AND id = ?2
+        AND NOT EXISTS (SELECT 1 FROM runs WHERE tenant = ?1 AND taskId = ?2)";
+    Ok(connection.prepare_cached(sql)?.execute(key)? == 1)
+}

@@ -1,0 +1,117 @@
+//! The table `skips`: what did not run, and why.
+
+use std::str::FromStr;
+
+use innkeeper_model::execution::UnknownName;
+use innkeeper_model::id::{TaskId, TenantId};
+use innkeeper_model::time::Timestamp;
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use crate::value::Columns as _;
+use crate::{Store, StoreError};
+
+/// Why something did not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// The host was not there at the due time.
+    Misfire,
+    /// An earlier run of the task was still in progress.
+    Overlap,
+    /// The task was paused.
+    Paused,
+    /// The event was the last of a chain that is too long.
+    Hops,
+}
+
+impl SkipReason {
+    /// The reason's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Misfire => "misfire",
+            Self::Overlap => "overlap",
+            Self::Paused => "paused",
+            Self::Hops => "hops",
+        }
+    }
+}
+
+impl FromStr for SkipReason {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let all = [Self::Misfire, Self::Overlap, Self::Paused, Self::Hops];
+        let found = all.into_iter().find(|reason| reason.as_str() == text);
+        found.ok_or_else(|| UnknownName(text.to_owned(), "skip reason"))
+    }
+}
+
+/// Due times or events that did not become runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Skip {
+    /// Why.
+    pub reason: SkipReason,
+    /// The first of them.
+    pub from: Timestamp,
+    /// The last of them.
+    pub to: Timestamp,
+    /// How many.
+    pub count: u64,
+}
+
+impl Skip {
+    /// A single one.
+    #[must_use]
+    pub fn one(reason: SkipReason, at: Timestamp) -> Self {
+        Self { reason, from: at, to: at, count: 1 }
+    }
+}
+
+impl Store {
+    /// What did not run of a task, the newest first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn skips(&self, tenant: &TenantId, task: &TaskId, limit: u32) -> Result<Vec<Skip>, StoreError> {
+        let (tenant, task) = (tenant.clone(), task.clone());
+        self.read(move |connection| {
+            let sql = "SELECT reason, fromAt, toAt, count FROM skips WHERE tenant = ?1 AND taskId = ?2
+                ORDER BY id DESC LIMIT ?3";
+            let mut statement = connection.prepare_cached(sql)?;
+            let skips = statement.query_map(params![tenant.as_str(), task.as_str(), limit], |row| {
+                Ok(Skip {
+                    reason: row.parsed("reason")?,
+                    from: row.parsed("fromAt")?,
+                    to: row.parsed("toAt")?,
+                    count: row.plain("count")?,
+                })
+            })?;
+            Ok(skips.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+/// Adds to the ledger: extends the task's latest row if it has the same reason, so that a long pause under a stream
+/// of events stays one row.
+pub(crate) fn note(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &TaskId,
+    skip: &Skip,
+) -> Result<(), StoreError> {
+    let (from, to) = (skip.from.to_string(), skip.to.to_string());
+    let sql = "UPDATE skips SET toAt = max(toAt, ?4), count = count + ?5
+        WHERE id = (SELECT max(id) FROM skips WHERE tenant = ?1 AND taskId = ?2) AND reason = ?3";
+    let values = params![tenant.as_str(), task.as_str(), skip.reason.as_str(), to, skip.count];
+    if connection.prepare_cached(sql)?.execute(values)? == 0 {
+        let sql =
+            "INSERT INTO skips (tenant, taskId, reason, fromAt, toAt, count) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = params![tenant.as_str(), task.as_str(), skip.reason.as_str(), from, to, skip.count];
+        connection.prepare_cached(sql)?.execute(values)?;
+    }
+    Ok(())
+}

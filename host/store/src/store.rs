@@ -1,0 +1,51 @@
+//! The store's handle. Its verbs stand in the files of the tables they concern.
+
+use rusqlite::Connection;
+
+use crate::connection::{Durability, Location, open_writer};
+use crate::readers::Readers;
+use crate::writer::Writer;
+use crate::{StoreError, tenant};
+
+/// A handle on the database; clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl Store {
+    /// Opens or creates the database and starts its writer. The tenant `default` exists afterwards.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if the file cannot be opened, belongs to another program or to a newer version.
+    pub fn open(location: &Location, durability: Durability) -> Result<Self, StoreError> {
+        let connection = open_writer(location, durability)?;
+        tenant::ensure_default(&connection)?;
+        let writer = Writer::start(connection)?;
+        let readers = match location {
+            Location::Memory => Readers::Shared(writer.clone()),
+            Location::File(path) => Readers::pool(path.clone()),
+        };
+        Ok(Self { writer, readers })
+    }
+
+    /// Resolves when the store has stopped by itself: a write could not be synced, and nothing can be promised.
+    pub async fn stopped(&self) {
+        self.writer.stopped().await;
+    }
+
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.submit(command).await
+    }
+
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(query).await
+    }
+}

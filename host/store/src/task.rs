@@ -1,0 +1,270 @@
+//! The table `tasks`.
+
+use std::sync::Arc;
+
+use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
+use innkeeper_model::limits::LimitWishes;
+use innkeeper_model::retry::RetryPolicy;
+use innkeeper_model::task::{PluginRef, Task, TaskDefinition, TaskStatus, TaskType, Trigger};
+use innkeeper_model::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+
+use crate::value::{Columns as _, to_json};
+use crate::{Store, StoreError, plugin};
+
+/// A task to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTask {
+    /// What it is.
+    pub definition: TaskDefinition,
+    /// Its first due time.
+    pub next_run_at: Option<Timestamp>,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// Which tasks to list.
+#[derive(Debug, Clone, Default)]
+pub struct TaskFilter {
+    /// Only those with this status.
+    pub status: Option<TaskStatus>,
+    /// Only those of this type.
+    pub task_type: Option<TaskType>,
+    /// Only those whose id comes after this one.
+    pub after: Option<TaskId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What went with a deleted task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The executions that were running: their runs are gone, and they should be stopped.
+    pub running: Vec<ExecutionId>,
+}
+
+impl Store {
+    /// Stores a task.
+    ///
+    /// # Errors
+    /// [`StoreError::TaskExists`] if the id is taken; [`StoreError::PluginMissing`] if its handler does not exist.
+    pub async fn create_task(&self, tenant: &TenantId, task: NewTask) -> Result<Task, StoreError> {
+        let tenant = tenant.clone();
+        self.write(move |connection| create(connection, &tenant, &task)).await
+    }
+
+    /// The task with this id, or `None`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.read(move |connection| find(connection, &tenant, &id)).await
+    }
+
+    /// Tasks in the order of their ids.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn tasks(&self, tenant: &TenantId, filter: TaskFilter) -> Result<Vec<Task>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |connection| list(connection, &tenant, &filter)).await
+    }
+
+    /// Pauses a task; its due time is set aside. `None` if it does not exist, else whether it was not paused before.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn pause_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<bool>, StoreError> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.write(move |connection| {
+            let sql = "UPDATE tasks SET isPaused = 1, nextRunAt = NULL,
+                status = CASE status WHEN 'running' THEN status ELSE 'paused' END
+                WHERE tenant = ?1 AND id = ?2 AND isPaused = 0";
+            switch(connection, sql, params![tenant.as_str(), id.as_str()], &tenant, &id)
+        })
+        .await
+    }
+
+    /// Resumes a task, due next at `next_run_at` (a spent one-off is due no more). `None` if it does not exist, else
+    /// whether it was paused before.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn resume_task(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        next_run_at: Option<Timestamp>,
+    ) -> Result<Option<bool>, StoreError> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        let next = next_run_at.map(|at| at.to_string());
+        self.write(move |connection| {
+            let sql = "UPDATE tasks SET isPaused = 0,
+                nextRunAt = CASE WHEN cron IS NULL AND cursor IS NOT NULL THEN NULL ELSE ?3 END,
+                status = CASE status WHEN 'running' THEN status ELSE 'pending' END
+                WHERE tenant = ?1 AND id = ?2 AND isPaused = 1";
+            switch(connection, sql, params![tenant.as_str(), id.as_str(), next], &tenant, &id)
+        })
+        .await
+    }
+
+    /// Deletes a task with its runs; its executions stay in the audit trail. `None` if it does not exist.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn delete_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Deleted>, StoreError> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.write(move |connection| delete(connection, &tenant, &id)).await
+    }
+}
+
+fn create(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<Task, StoreError> {
+    let definition = &task.definition;
+    if find(connection, tenant, &definition.id)?.is_some() {
+        return Err(StoreError::TaskExists(definition.id.to_string()));
+    }
+    if !plugin::exists(connection, tenant, &definition.plugin)? {
+        return Err(StoreError::PluginMissing(definition.plugin.to_string()));
+    }
+    insert(connection, tenant, task)?;
+    let stored = find(connection, tenant, &definition.id)?;
+    stored.ok_or_else(|| StoreError::BadRow(format!("tasks: `{}` is not there", definition.id)))
+}
+
+fn insert(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<(), StoreError> {
+    let definition = &task.definition;
+    let (preset, at, after, on_event) = match &definition.trigger {
+        Trigger::Preset { preset, .. } => (Some(preset), None, None, None),
+        Trigger::Cron(_) => (None, None, None, None),
+        Trigger::At(at) => (None, Some(at), None, None),
+        Trigger::After(after) => (None, None, Some(after), None),
+        Trigger::OnEvent(pattern) => (None, None, None, Some(pattern.as_str())),
+    };
+    let status = if definition.is_paused { TaskStatus::Paused } else { TaskStatus::Pending };
+    let sql = "INSERT INTO tasks (id, name, type, preset, cron, at, timezone, nextRunAt, maxAttempts, status,
+            isPaused, metadata, createdAt, onEvent, tenant, after, plugin, pluginDigest, retryPolicy, limits)
+        VALUES (:id, :name, :type, :preset, :cron, :at, :timezone, :nextRunAt, :maxAttempts, :status,
+            :isPaused, :metadata, :createdAt, :onEvent, :tenant, :after, :plugin, :pluginDigest, :retryPolicy, :limits)";
+    connection.prepare_cached(sql)?.execute(named_params! {
+        ":id": definition.id.as_str(),
+        ":name": definition.name,
+        ":type": definition.trigger.task_type().as_str(),
+        ":preset": preset,
+        ":cron": definition.trigger.cron(),
+        ":at": at,
+        ":timezone": definition.timezone,
+        ":nextRunAt": task.next_run_at.filter(|_| !definition.is_paused).map(|at| at.to_string()),
+        ":maxAttempts": definition.retry.max_attempts,
+        ":status": status.as_str(),
+        ":isPaused": definition.is_paused,
+        ":metadata": definition.metadata.as_deref(),
+        ":createdAt": task.created_at.to_string(),
+        ":onEvent": on_event,
+        ":tenant": tenant.as_str(),
+        ":after": after,
+        ":plugin": definition.plugin.name.as_str(),
+        ":pluginDigest": definition.plugin.digest.map(|digest| digest.to_string()),
+        ":retryPolicy": to_json(&definition.retry)?,
+        ":limits": if definition.limits == LimitWishes::default() { None } else { Some(to_json(&definition.limits)?) },
+    })?;
+    Ok(())
+}
+
+pub(crate) fn find(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: &TaskId,
+) -> Result<Option<Task>, StoreError> {
+    let sql = "SELECT * FROM tasks WHERE tenant = ?1 AND id = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([tenant.as_str(), id.as_str()], read).optional()?)
+}
+
+fn list(connection: &Connection, tenant: &TenantId, filter: &TaskFilter) -> Result<Vec<Task>, StoreError> {
+    // An absent filter is a condition that always holds; the status has its own statement, for its index.
+    let by_status = if filter.status.is_some() { "status = :status" } else { ":status IS NULL" };
+    let sql = format!(
+        "SELECT * FROM tasks WHERE tenant = :tenant AND id > :after AND {by_status}
+            AND (:type IS NULL OR type = :type) ORDER BY id LIMIT :limit"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let tasks = statement.query_map(
+        named_params! {
+            ":tenant": tenant.as_str(),
+            ":after": filter.after.as_ref().map_or("", TaskId::as_str),
+            ":status": filter.status.map(TaskStatus::as_str),
+            ":type": filter.task_type.map(TaskType::as_str),
+            ":limit": filter.limit,
+        },
+        read,
+    )?;
+    Ok(tasks.collect::<Result<_, _>>()?)
+}
+
+/// Runs an update that changes one row or none; tells a task that does not exist from one that needed no change.
+fn switch(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    tenant: &TenantId,
+    id: &TaskId,
+) -> Result<Option<bool>, StoreError> {
+    if connection.prepare_cached(sql)?.execute(parameters)? == 1 {
+        return Ok(Some(true));
+    }
+    let exists = connection.prepare_cached("SELECT 1 FROM tasks WHERE tenant = ?1 AND id = ?2")?;
+    let mut exists = exists;
+    Ok(exists.exists([tenant.as_str(), id.as_str()])?.then_some(false))
+}
+
+fn delete(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<Option<Deleted>, StoreError> {
+    let sql = "SELECT executionId FROM runs WHERE tenant = ?1 AND taskId = ?2 AND executionId IS NOT NULL";
+    let mut statement = connection.prepare_cached(sql)?;
+    let key = [tenant.as_str(), id.as_str()];
+    let running = statement.query_map(key, |row| row.parsed("executionId"))?.collect::<Result<_, _>>()?;
+    let sql = "DELETE FROM tasks WHERE tenant = ?1 AND id = ?2";
+    let deleted = connection.prepare_cached(sql)?.execute(key)? == 1;
+    Ok(deleted.then_some(Deleted { running }))
+}
+
+/// A row of `tasks`.
+fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
+    Ok(Task {
+        definition: TaskDefinition {
+            id: row.parsed("id")?,
+            name: row.plain("name")?,
+            trigger: read_trigger(row)?,
+            timezone: row.plain("timezone")?,
+            plugin: PluginRef { name: row.parsed("plugin")?, digest: row.parsed_option("pluginDigest")? },
+            retry: row.json("retryPolicy")?.unwrap_or(RetryPolicy::ONCE),
+            limits: row.json("limits")?.unwrap_or_default(),
+            is_paused: row.plain("isPaused")?,
+            metadata: row.plain::<Option<String>>("metadata")?.map(Arc::from),
+        },
+        status: row.parsed("status")?,
+        next_run_at: row.parsed_option("nextRunAt")?,
+        last_run_at: row.parsed_option("lastRunAt")?,
+        attempts: row.plain("attempts")?,
+        rate_count: row.plain("rateCount")?,
+        rate_window: row.parsed_option("rateWindow")?,
+        created_at: row.parsed("createdAt")?,
+    })
+}
+
+/// The trigger of a row; the table's checks see to it that there is just one.
+pub(crate) fn read_trigger(row: &Row<'_>) -> rusqlite::Result<Trigger> {
+    if let Some(cron) = row.plain::<Option<String>>("cron")? {
+        return Ok(match row.plain("preset")? {
+            Some(preset) => Trigger::Preset { preset, cron },
+            None => Trigger::Cron(cron),
+        });
+    }
+    if let Some(at) = row.plain("at")? {
+        return Ok(Trigger::At(at));
+    }
+    if let Some(after) = row.plain("after")? {
+        return Ok(Trigger::After(after));
+    }
+    row.parsed("onEvent").map(Trigger::OnEvent)
+}

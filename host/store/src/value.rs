@@ -1,0 +1,58 @@
+//! From columns to the types of the model and back.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use rusqlite::Row;
+use rusqlite::types::{FromSql, Type};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A column's value that cannot be what it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("column `{column}`, value `{value}`: {reason}")]
+struct BadValue {
+    column: String,
+    value: String,
+    reason: String,
+}
+
+fn bad(column: &str, value: String, reason: &impl Display) -> rusqlite::Error {
+    let bad = BadValue { column: column.to_owned(), value, reason: reason.to_string() };
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(bad))
+}
+
+/// Reads typed columns by name.
+pub(crate) trait Columns {
+    /// A column of a type SQLite knows.
+    fn plain<T: FromSql>(&self, column: &str) -> rusqlite::Result<T>;
+
+    /// A TEXT column, parsed.
+    fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> rusqlite::Result<T> {
+        let text: String = self.plain(column)?;
+        text.parse().map_err(|error| bad(column, text, &error))
+    }
+
+    /// A TEXT column that may be NULL, parsed.
+    fn parsed_option<T: FromStr<Err: Display>>(&self, column: &str) -> rusqlite::Result<Option<T>> {
+        let Some(text) = self.plain::<Option<String>>(column)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|error| bad(column, text, &error))
+    }
+
+    /// A TEXT column that may be NULL, read as JSON.
+    fn json<T: DeserializeOwned>(&self, column: &str) -> rusqlite::Result<Option<T>> {
+        let Some(text) = self.plain::<Option<String>>(column)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| bad(column, text, &error))
+    }
+}
+
+impl Columns for Row<'_> {
+    fn plain<T: FromSql>(&self, column: &str) -> rusqlite::Result<T> {
+        self.get(column)
+    }
+}
+
+/// A value as the JSON text that is stored.
+pub(crate) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}

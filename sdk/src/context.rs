@@ -1,0 +1,103 @@
+//! Which execution a handler is part of.
+
+use serde::de::DeserializeOwned;
+
+use crate::{Failure, host, json};
+
+/// The execution that the caller is part of.
+///
+/// ```
+/// use innkeeper_sdk::context;
+///
+/// let execution = context::current();
+/// let key = format!("{}/{}", execution.task_id, execution.run_id);
+/// assert!(execution.attempt <= execution.max_attempts, "{key}");
+/// ```
+#[must_use]
+pub fn current() -> Execution {
+    host::current()
+}
+
+/// The task's metadata as a `T`. A task without metadata reads as `null`, so take an `Option` where there may be none.
+///
+/// ```
+/// #[derive(serde::Deserialize)]
+/// struct Settings {
+///     greeting: String,
+/// }
+///
+/// fn greeting() -> Result<String, innkeeper_sdk::Failure> {
+///     let settings = innkeeper_sdk::context::metadata::<Option<Settings>>()?;
+///     Ok(settings.map_or("Hello".to_owned(), |settings| settings.greeting))
+/// }
+/// # assert_eq!(greeting(), Ok("Hello".to_owned()));
+/// ```
+///
+/// # Errors
+/// A permanent failure if the metadata does not fit `T`; it shows what was expected and what the metadata is.
+pub fn metadata<T: DeserializeOwned>() -> Result<T, Failure> {
+    json::read("metadata", current().metadata.as_deref())
+}
+
+/// One attempt of one run of a task. Times are RFC 3339 in UTC, such as `2025-09-01T15:00:00.000Z`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    /// The run: the same for each of its attempts, and so the key for making work idempotent.
+    pub run_id: String,
+    /// This attempt: different for every call.
+    pub execution_id: String,
+    /// The task that is run.
+    pub task_id: String,
+    /// Which attempt of the run this is, from 1.
+    pub attempt: u32,
+    /// How many attempts the run may have, at least 1.
+    pub max_attempts: u32,
+    /// When the run was due; `None` unless a schedule started it.
+    pub scheduled_at: Option<String>,
+    /// When this attempt started.
+    pub started_at: String,
+    /// When the host stops this attempt if it has not ended by itself.
+    pub deadline: String,
+    /// The task's metadata as JSON text; `None` if it has none. [`metadata`] reads it.
+    pub metadata: Option<String>,
+    /// The tenant that owns the task and the plugin.
+    pub tenant: String,
+    /// The running plugin version: the SHA-256 digest of the component's bytes, as 64 hexadecimal digits.
+    pub plugin_digest: String,
+}
+
+impl Execution {
+    /// Whether the run ends with this attempt even if it fails in a way that may be tried again.
+    #[must_use]
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempt >= self.max_attempts
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::Scenario;
+
+    #[test]
+    fn metadata_is_read_as_what_is_asked_for() {
+        let scenario = Scenario::new().metadata(&json!({"size": 3}));
+        assert_eq!(scenario.enter(metadata::<Value>).result, Ok(json!({"size": 3})));
+        let wrong = scenario.enter(metadata::<u8>).result;
+        assert!(
+            matches!(&wrong, Err(Failure::Permanent(text)) if text.contains(r#"it is {"size":3}"#)),
+            "{wrong:?}"
+        );
+        assert_eq!(Scenario::new().enter(metadata::<Option<u8>>).result, Ok(None));
+    }
+
+    #[test]
+    fn the_last_attempt_is_known() {
+        let last = |attempt| {
+            Scenario::new().attempt(attempt).max_attempts(3).enter(|| current().is_last_attempt()).result
+        };
+        assert_eq!((last(2), last(3)), (false, true));
+    }
+}

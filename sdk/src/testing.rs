@@ -1,0 +1,312 @@
+//! A stand-in for the host, for tests of a plugin that are built natively.
+//!
+//! ```
+//! use innkeeper_sdk::testing::Scenario;
+//! use innkeeper_sdk::{Failure, events, handler};
+//! use serde_json::json;
+//!
+//! #[handler]
+//! fn welcome(event: &str, user: u64) -> Result<String, Failure> {
+//!     events::publish("user:welcomed", &user)?;
+//!     Ok(format!("{event} {user}"))
+//! }
+//!
+//! # fn main() {
+//! let report = Scenario::new().event("user:created").data(&7).run(welcome);
+//! assert_eq!(report.result, Ok(Some(json!("user:created 7"))));
+//! assert_eq!(report.events[0].event, "user:welcomed");
+//!
+//! let wrong = Scenario::new().event("user:created").data(&"seven").run(welcome);
+//! assert!(matches!(wrong.result, Err(Failure::Permanent(_))));
+//! # }
+//! ```
+//!
+//! A handler that is called outside any scenario sees the one of [`Scenario::new`]; its log goes to standard error,
+//! as that of every scenario does, and its events are checked and forgotten.
+
+use std::cell::RefCell;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::context::Execution;
+use crate::entry::Handler;
+use crate::events::PublishError;
+use crate::log::Level;
+use crate::{Failure, json};
+
+thread_local! {
+    static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) };
+}
+
+/// What a handler finds when it is called: an event, data, an execution. Tests on other threads have their own.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    execution: Execution,
+    event: Option<String>,
+    data: Option<String>,
+    refusal: Option<PublishError>,
+}
+
+impl Scenario {
+    /// The first and only attempt of a run that a person started: no event, no data, no metadata.
+    #[must_use]
+    pub fn new() -> Self {
+        let execution = Execution {
+            run_id: "01990000-0000-7000-8000-000000000001".to_owned(),
+            execution_id: "01990000-0000-7000-8000-000000000002".to_owned(),
+            task_id: "test:task".to_owned(),
+            attempt: 1,
+            max_attempts: 1,
+            scheduled_at: None,
+            started_at: "2025-09-01T15:00:00.000Z".to_owned(),
+            deadline: "2025-09-01T15:00:30.000Z".to_owned(),
+            metadata: None,
+            tenant: "test".to_owned(),
+            plugin_digest: "0".repeat(64),
+        };
+        Self { execution, event: None, data: None, refusal: None }
+    }
+
+    /// The run was started by an event of this name.
+    #[must_use]
+    pub fn event(mut self, name: &str) -> Self {
+        self.event = Some(name.to_owned());
+        self
+    }
+
+    /// The run has this data, written as JSON.
+    ///
+    /// # Panics
+    /// If it cannot be written as JSON.
+    #[must_use]
+    pub fn data(mut self, data: &impl Serialize) -> Self {
+        self.data = json::write(data).expect("a scenario's data can be written as JSON");
+        self
+    }
+
+    /// The task has this metadata, written as JSON.
+    ///
+    /// # Panics
+    /// If it cannot be written as JSON.
+    #[must_use]
+    pub fn metadata(mut self, metadata: &impl Serialize) -> Self {
+        self.execution.metadata =
+            json::write(metadata).expect("a scenario's metadata can be written as JSON");
+        self
+    }
+
+    /// This is the attempt of that number, from 1.
+    #[must_use]
+    pub fn attempt(mut self, attempt: u32) -> Self {
+        self.execution.attempt = attempt;
+        self.execution.max_attempts = self.execution.max_attempts.max(attempt);
+        self
+    }
+
+    /// The run may have that many attempts.
+    #[must_use]
+    pub fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.execution.max_attempts = max_attempts;
+        self
+    }
+
+    /// The run was started by a schedule and due at this time: RFC 3339 in UTC.
+    #[must_use]
+    pub fn scheduled_at(mut self, time: &str) -> Self {
+        self.execution.scheduled_at = Some(time.to_owned());
+        self
+    }
+
+    /// The rest of the execution, as `change` leaves it.
+    #[must_use]
+    pub fn execution(mut self, change: impl FnOnce(&mut Execution)) -> Self {
+        change(&mut self.execution);
+        self
+    }
+
+    /// The host refuses every event with this error.
+    #[must_use]
+    pub fn refuse_events(mut self, error: PublishError) -> Self {
+        self.refusal = Some(error);
+        self
+    }
+
+    /// Calls a handler as the host would: with this event and with this data as JSON text.
+    ///
+    /// The report has the output as JSON and, as events are effects, no events if the handler failed.
+    ///
+    /// # Panics
+    /// If the handler does.
+    pub fn run<'event, A>(
+        &'event self,
+        handler: impl Handler<'event, A>,
+    ) -> Report<Result<Option<Value>, Failure>> {
+        let Report { result, mut events, logs } =
+            self.enter(|| handler.call(self.event.as_deref(), self.data.as_deref()));
+        let result = result.and_then(|output| json::read("output", output.as_deref()));
+        if result.is_err() {
+            events.clear();
+        }
+        Report { result, events, logs }
+    }
+
+    /// Does `work` in this scenario, and reports every event it asked for. For calling a handler as a plain function,
+    /// or a part of one; event and data of the scenario play no part.
+    ///
+    /// # Panics
+    /// If `work` does.
+    pub fn enter<T>(&self, work: impl FnOnce() -> T) -> Report<T> {
+        let stage = Stage { scenario: self.clone(), events: Vec::new(), logs: Vec::new() };
+        let before = Before(STAGE.replace(Some(stage)));
+        let result = work();
+        let after = STAGE.replace(None);
+        drop(before);
+        let (events, logs) = after.map_or_else(Default::default, |stage| (stage.events, stage.logs));
+        Report { result, events, logs }
+    }
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What came of a scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report<T> {
+    /// What the handler gave back.
+    pub result: T,
+    /// The events it published, in order.
+    pub events: Vec<PublishedEvent>,
+    /// What it logged, in order.
+    pub logs: Vec<LogLine>,
+}
+
+/// An event that a handler published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedEvent {
+    /// Its name.
+    pub event: String,
+    /// Its data as JSON text; `None` if it has none.
+    pub data: Option<String>,
+}
+
+/// A message that a handler logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: Level,
+    /// What it belongs to: the module's path, if a macro of [`log`](crate::log) wrote it.
+    pub context: String,
+    /// The message.
+    pub message: String,
+}
+
+/// A scenario that is being played, and what came of it so far.
+struct Stage {
+    scenario: Scenario,
+    events: Vec<PublishedEvent>,
+    logs: Vec<LogLine>,
+}
+
+/// Puts the stage back that was there before, even if a panic ends the scenario.
+struct Before(Option<Stage>);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        STAGE.set(self.0.take());
+    }
+}
+
+pub(crate) fn current() -> Execution {
+    STAGE.with_borrow(|stage| {
+        stage.as_ref().map_or_else(|| Scenario::new().execution, |stage| stage.scenario.execution.clone())
+    })
+}
+
+pub(crate) fn publish(event: &str, data: Option<&str>) -> Result<(), PublishError> {
+    let refused = |letter: char| letter.is_whitespace() || letter.is_control() || letter == '*';
+    if !(1..=200).contains(&event.len()) || event.contains(refused) {
+        let rule = "1 to 200 bytes without white space, control characters and `*` are allowed";
+        return Err(PublishError::InvalidName(format!("{event:?}: {rule}")));
+    }
+    STAGE.with_borrow_mut(|stage| {
+        let Some(stage) = stage else { return Ok(()) };
+        if let Some(error) = &stage.scenario.refusal {
+            return Err(error.clone());
+        }
+        stage.events.push(PublishedEvent { event: event.to_owned(), data: data.map(ToOwned::to_owned) });
+        Ok(())
+    })
+}
+
+pub(crate) fn log(level: Level, context: &str, message: &str) {
+    eprintln!("{level} {context}: {message}");
+    STAGE.with_borrow_mut(|stage| {
+        if let Some(stage) = stage {
+            stage.logs.push(LogLine { level, context: context.to_owned(), message: message.to_owned() });
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{context, events, log};
+
+    fn publish_then_fail(event: &str, fail: bool) -> Result<(), Failure> {
+        events::publish(event, &1)?;
+        if fail { Err(Failure::retry("later")) } else { Ok(()) }
+    }
+
+    #[test]
+    fn a_failed_handler_has_published_nothing() {
+        let scenario = Scenario::new().event("a:b");
+        let failed = scenario.clone().data(&true).run(publish_then_fail);
+        assert_eq!((failed.result, failed.events), (Err(Failure::retry("later")), vec![]));
+        let succeeded = scenario.clone().data(&false).run(publish_then_fail);
+        assert_eq!((succeeded.result, succeeded.events.len()), (Ok(None), 1));
+        assert_eq!(scenario.enter(|| publish_then_fail("a:b", true)).events.len(), 1);
+    }
+
+    #[test]
+    fn the_execution_is_as_described() {
+        let scenario = Scenario::new()
+            .attempt(2)
+            .scheduled_at("2025-09-01T00:00:00.000Z")
+            .metadata(&json!({"a": 1}))
+            .execution(|execution| execution.tenant = "acme".to_owned());
+        let execution = scenario.enter(context::current).result;
+        assert_eq!((execution.attempt, execution.max_attempts), (2, 2));
+        assert_eq!(execution.scheduled_at.as_deref(), Some("2025-09-01T00:00:00.000Z"));
+        assert_eq!(execution.metadata.as_deref(), Some(r#"{"a":1}"#));
+        assert_eq!(execution.tenant, "acme");
+    }
+
+    #[test]
+    fn names_are_checked_as_the_host_checks_them() {
+        let publish = |name: &str| events::publish(name, &()).is_ok();
+        assert!(publish("user:logged_in") && publish(&"x".repeat(200)));
+        for bad in ["", "user:*", "two words", "tab\t", &"x".repeat(201)] {
+            assert!(!publish(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_scenario_ends_with_its_work() {
+        let outer = Scenario::new().attempt(5).enter(|| {
+            let panicked = catch_unwind(|| Scenario::new().attempt(7).enter(|| panic!("for the test")));
+            log::info!("back in attempt {}", context::current().attempt);
+            panicked.is_err()
+        });
+        assert!(outer.result);
+        assert_eq!(outer.logs[0].message, "back in attempt 5");
+        assert_eq!(context::current().attempt, 1);
+    }
+}

@@ -1,0 +1,1 @@
+//! Black-box stories through the real binary.
