@@ -18,7 +18,8 @@ pub fn current() -> Execution {
     host::current()
 }
 
-/// The task's metadata as a `T`. A task without metadata reads as `null`, so take an `Option` where there may be none.
+/// The task's metadata as a `T`. A task without metadata reads as `null`, so take an `Option` where there may
+/// be none.
 ///
 /// ```
 /// #[derive(serde::Deserialize)]

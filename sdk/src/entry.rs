@@ -7,7 +7,8 @@ use crate::{Failure, json};
 
 /// A function that can be a handler: it takes nothing or `(event, data)`, and gives an [`Output`].
 ///
-/// Implemented for every function and closure of that form, never by hand. `Arguments` tells the two forms apart.
+/// Implemented for every function and closure of that form, never by hand. `Arguments` tells the two forms
+/// apart.
 pub trait Handler<'event, Arguments> {
     /// Calls the handler with the event's name and the data as JSON text.
     ///
@@ -42,7 +43,7 @@ where
             or as `&str` or `String` if the handler is for events only"
 )]
 pub trait EventArgument<'event>: Sized {
-    /// Makes the argument of the event's name, which is `None` if a schedule or a person started the run.
+    /// Makes the argument of the event's name, which is `None` if no event started the run.
     ///
     /// # Errors
     /// A permanent failure if the argument needs an event and there is none.
@@ -106,7 +107,8 @@ impl<R: Serialize, E: Into<Failure>> Output for Result<R, E> {
     }
 }
 
-/// Compiles only for a type that the event may be taken as, so that the compiler's complaint is about that type.
+/// Compiles only for a type that the event may be taken as, so that the compiler's complaint is about that
+/// type.
 pub fn takes_event<'event, E: EventArgument<'event>>() {}
 
 /// Compiles only for a type that the data may be taken as.

@@ -9,8 +9,8 @@ use crate::{host, json};
 
 /// Publishes an event, with data that is written as JSON; `&()` is no data.
 ///
-/// An event is an effect: it takes place when the execution has succeeded, in the order of the calls. If the execution
-/// fails, none of its events was ever published, so an attempt that comes after never doubles them.
+/// An event is an effect: it takes place when the execution has succeeded, in the order of the calls. If the
+/// execution fails, none of its events was ever published, so an attempt that comes after never doubles them.
 ///
 /// ```
 /// use innkeeper_sdk::{Failure, events};

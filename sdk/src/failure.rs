@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// Why an execution did not do its work, and whether trying again makes sense.
 ///
-/// Anything that can be shown (an error, a `String`, a `&str`) becomes a [`Failure::Retry`] through `?`; a failure that
-/// must not be tried again is made by hand:
+/// Anything that can be shown (an error, a `String`, a `&str`) becomes a [`Failure::Retry`] through `?`; a
+/// failure that must not be tried again is made by hand:
 ///
 /// ```
 /// use innkeeper_sdk::Failure;
@@ -24,7 +24,8 @@ use std::time::Duration;
 pub enum Failure {
     /// It may work later: the task's retry policy decides whether and when there is another attempt.
     Retry(String),
-    /// It may work later, but not before this time from now has passed; the host counts whole milliseconds, rounded up.
+    /// It may work later, but not before this time from now has passed; the host counts whole milliseconds,
+    /// rounded up.
     RetryAfter(Duration, String),
     /// It can never work: the run ends as failed at once, whatever the retry policy says.
     Permanent(String),
@@ -55,7 +56,8 @@ impl Failure {
     }
 }
 
-// `Failure` itself must not implement `Display`, or this would overlap with the conversion of a type into itself.
+// `Failure` itself must not implement `Display`, or this would overlap with the conversion of a type into
+// itself.
 impl<E: Display> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::retry(error)

@@ -71,7 +71,8 @@ mod tests {
     #[test]
     fn says_what_was_expected_and_what_came() {
         let wrong = read::<Option<Login>>("data", Some(r#"{"nick":1}"#));
-        let expected = "the data does not fit `Option<Login>`: missing field `name` at line 1 column 10; it is {\"nick\":1}";
+        let expected = "the data does not fit `Option<Login>`: missing field `name` at line 1 column 10; \
+                        it is {\"nick\":1}";
         assert_eq!(wrong, Err(Failure::permanent(expected)));
         let absent = read::<Vec<Login>>("metadata", None);
         assert_eq!(absent, Err(Failure::permanent("there is no metadata, and `Vec<Login>` needs some")));

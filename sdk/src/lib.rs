@@ -1,6 +1,7 @@
 //! Everything a plugin author needs to write an Innkeeper handler in Rust.
 //!
-//! A plugin is a `cdylib` crate with one plain function marked [`handler`](macro@handler), built for `wasm32-wasip2`:
+//! A plugin is a `cdylib` crate with one plain function marked [`handler`](macro@handler), built for
+//! `wasm32-wasip2`:
 //!
 //! ```
 //! use innkeeper_sdk::{Failure, handler, log};
@@ -22,12 +23,14 @@
 //! ```
 //!
 //! - [`handler`](macro@handler) says what such a function may take and give; [`Failure`] how it fails.
-//! - [`context`] tells which execution it is part of, [`events`] publishes events, [`log`] writes to the execution's log.
-//! - On targets other than WebAssembly the host is stood in for by `testing`, so `cargo test` runs a handler as it is.
+//! - [`context`] tells which execution it is part of, [`events`] publishes events, [`log`] writes to the
+//!   execution's log.
+//! - On targets other than WebAssembly the host is stood in for by `testing`, so `cargo test` runs a handler
+//!   as it is.
 //!
-//! The contract itself is the WIT package `innkeeper:plugin`. This crate knows the contract only: nothing of how a host
-//! stores, schedules or limits. Its invariant: a handler behaves alike in a native test and in a component, as far as it uses nothing
-//! but this crate.
+//! The contract itself is the WIT package `innkeeper:plugin`. This crate knows the contract only: nothing of
+//! how a host stores, schedules or limits. Its invariant: a handler behaves alike in a native test and in a
+//! component, as far as it uses nothing but this crate.
 
 // Generated code names this crate as plugins do.
 extern crate self as innkeeper_sdk;

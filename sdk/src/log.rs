@@ -13,7 +13,8 @@ use std::fmt;
 use crate::host;
 pub use crate::{critical, debug, error, info, trace, warn};
 
-/// Adds a message to the log. `context` groups messages that belong together; the macros put the module's path there.
+/// Adds a message to the log. `context` groups messages that belong together; the macros put the module's
+/// path there.
 ///
 /// Logging never fails: what does not fit in the host's limits is counted and left out.
 pub fn write(level: Level, context: &str, message: &str) {
@@ -50,40 +51,52 @@ impl fmt::Display for Level {
     }
 }
 
-/// Logs at [`Level::Trace`](log::Level::Trace); takes what `format!` takes.
+/// Logs at [`Level::Trace`](crate::log::Level::Trace); takes what `format!` takes.
 #[macro_export]
 macro_rules! trace {
-    ($($message:tt)+) => { $crate::log::write($crate::log::Level::Trace, module_path!(), &format!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::log::write($crate::log::Level::Trace, module_path!(), &format!($($message)+))
+    };
 }
 
-/// Logs at [`Level::Debug`](log::Level::Debug); takes what `format!` takes.
+/// Logs at [`Level::Debug`](crate::log::Level::Debug); takes what `format!` takes.
 #[macro_export]
 macro_rules! debug {
-    ($($message:tt)+) => { $crate::log::write($crate::log::Level::Debug, module_path!(), &format!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::log::write($crate::log::Level::Debug, module_path!(), &format!($($message)+))
+    };
 }
 
-/// Logs at [`Level::Info`](log::Level::Info); takes what `format!` takes.
+/// Logs at [`Level::Info`](crate::log::Level::Info); takes what `format!` takes.
 #[macro_export]
 macro_rules! info {
-    ($($message:tt)+) => { $crate::log::write($crate::log::Level::Info, module_path!(), &format!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::log::write($crate::log::Level::Info, module_path!(), &format!($($message)+))
+    };
 }
 
-/// Logs at [`Level::Warn`](log::Level::Warn); takes what `format!` takes.
+/// Logs at [`Level::Warn`](crate::log::Level::Warn); takes what `format!` takes.
 #[macro_export]
 macro_rules! warn {
-    ($($message:tt)+) => { $crate::log::write($crate::log::Level::Warn, module_path!(), &format!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::log::write($crate::log::Level::Warn, module_path!(), &format!($($message)+))
+    };
 }
 
-/// Logs at [`Level::Error`](log::Level::Error); takes what `format!` takes.
+/// Logs at [`Level::Error`](crate::log::Level::Error); takes what `format!` takes.
 #[macro_export]
 macro_rules! error {
-    ($($message:tt)+) => { $crate::log::write($crate::log::Level::Error, module_path!(), &format!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::log::write($crate::log::Level::Error, module_path!(), &format!($($message)+))
+    };
 }
 
-/// Logs at [`Level::Critical`](log::Level::Critical); takes what `format!` takes.
+/// Logs at [`Level::Critical`](crate::log::Level::Critical); takes what `format!` takes.
 #[macro_export]
 macro_rules! critical {
-    ($($message:tt)+) => { $crate::log::write($crate::log::Level::Critical, module_path!(), &format!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::log::write($crate::log::Level::Critical, module_path!(), &format!($($message)+))
+    };
 }
 
 #[cfg(all(test, not(target_family = "wasm")))]

@@ -21,8 +21,8 @@
 //! # }
 //! ```
 //!
-//! A handler that is called outside any scenario sees the one of [`Scenario::new`]; its log goes to standard error,
-//! as that of every scenario does, and its events are checked and forgotten.
+//! A handler that is called outside any scenario sees the one of [`Scenario::new`]; its log goes to standard
+//! error, as that of every scenario does, and its events are checked and forgotten.
 
 use std::cell::RefCell;
 
@@ -39,7 +39,8 @@ thread_local! {
     static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) };
 }
 
-/// What a handler finds when it is called: an event, data, an execution. Tests on other threads have their own.
+/// What a handler finds when it is called: an event, data, an execution. Tests on other threads have their
+/// own.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     execution: Execution,
@@ -151,8 +152,8 @@ impl Scenario {
         Report { result, events, logs }
     }
 
-    /// Does `work` in this scenario, and reports every event it asked for. For calling a handler as a plain function,
-    /// or a part of one; event and data of the scenario play no part.
+    /// Does `work` in this scenario, and reports every event it asked for. For calling a handler as a plain
+    /// function, or a part of one; event and data of the scenario play no part.
     ///
     /// # Panics
     /// If `work` does.

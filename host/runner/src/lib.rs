@@ -1,1 +1,34 @@
-//! The task runner: fire, dispatch, execute, settle, recover.
+//! The task runner: fire, dispatch, execute, settle, recover; publish and subscribe.
+//!
+//! An embeddable library: it knows neither HTTP nor WebAssembly. Guest code runs behind
+//! [`innkeeper_model::sandbox::Sandbox`], stored state lives behind [`innkeeper_store::Store`], instants come from a
+//! [`innkeeper_model::clock::Clock`]. The loops here only load, ask, apply and report; what they ask are pure functions
+//! of the model, of the schedule, and of the files `plan`, `verdict`, `queue` and `define`.
+//!
+//! The invariant it keeps: a run reaches exactly one end, and its attempts never overlap.
+
+mod task_runner;
+
+mod define;
+mod dispatch;
+mod execute;
+mod fire;
+mod plan;
+mod plugins;
+mod publish;
+mod query;
+mod queue;
+mod state;
+mod tasks;
+mod verdict;
+
+pub mod bus;
+pub mod config;
+pub mod error;
+pub mod ids;
+
+pub use config::RunnerConfig;
+pub use error::RunnerError;
+pub use publish::Publication;
+pub use query::TaskStats;
+pub use task_runner::TaskRunner;

@@ -1,5 +1,6 @@
 //! The engine's settings.
 
+use wasmparser::WasmFeatures;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy, WasmBacktraceDetails,
 };
@@ -22,11 +23,20 @@ const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 /// Sparser memory images than this are not laid out in full, so a few bytes of data cannot ask for gigabytes.
 const DENSE_IMAGE_BYTES_MAX: u64 = 1 << 20;
 
+/// The language of plugins: WebAssembly 2.0 and what compilers use beyond it. All else is off, each thing being code that
+/// would have to be trusted: threads, garbage collection, exceptions, 64-bit and several memories, tail calls, stack
+/// switching.
+pub(crate) const LANGUAGE: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::COMPONENT_MODEL);
+
 /// The engine's settings for `config`.
 pub(crate) fn config(config: &SandboxConfig) -> Config {
     let mut engine = Config::new();
-    limit_language(&mut engine);
     engine
+        .wasm_features(LANGUAGE.complement(), false)
+        .shared_memory(false)
         .strategy(Strategy::Cranelift)
         .consume_fuel(true)
         .epoch_interruption(true)
@@ -35,24 +45,6 @@ pub(crate) fn config(config: &SandboxConfig) -> Config {
         .memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES_MAX)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     engine
-}
-
-/// Turns off what no plugin needs: each is code that would have to be trusted.
-fn limit_language(engine: &mut Config) {
-    engine
-        .wasm_component_model(true)
-        .wasm_threads(false)
-        .wasm_shared_everything_threads(false)
-        .shared_memory(false)
-        .wasm_gc(false)
-        .wasm_function_references(false)
-        .wasm_exceptions(false)
-        .wasm_memory64(false)
-        .wasm_multi_memory(false)
-        .wasm_tail_call(false)
-        .wasm_stack_switching(false)
-        .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false);
 }
 
 /// Room for every execution at once and for the components being tried, so that a slot is never missing.

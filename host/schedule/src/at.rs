@@ -32,7 +32,9 @@ pub enum AtError {
         text: String,
     },
     /// The clock has no such time.
-    #[error("`{text}` names a time that does not exist; hours go from 00 to 23, minutes and seconds from 00 to 59")]
+    #[error(
+        "`{text}` names a time that does not exist; hours go from 00 to 23, minutes and seconds from 00 to 59"
+    )]
     ImpossibleTime {
         /// The text as given.
         text: String,
@@ -58,13 +60,17 @@ pub fn resolve_at(text: &str, zone: &Zone) -> Result<Timestamp, AtError> {
     let date = NaiveDate::from_ymd_opt(parts.year, parts.month, parts.day).ok_or_else(impossible_date)?;
     let time = NaiveTime::from_hms_opt(parts.hour, parts.minute, parts.second).ok_or_else(impossible_time)?;
     let local = NaiveDateTime::new(date, time).and_utc().timestamp();
-    let seconds = match parts.offset {
-        Some(offset) => local - offset,
-        None => instant_of(zone.offsets(), local),
+    let seconds = match parts.clock {
+        Clock::Ahead(offset) => local - offset,
+        Clock::Local => instant_of(zone.offsets(), local),
     };
     let millis = seconds * 1000 + i64::from(parts.millis);
     let instant = Timestamp::from_millis(millis);
-    if instant.as_millis() == millis { Ok(instant) } else { Err(AtError::OutOfRange { text: text.to_owned() }) }
+    if instant.as_millis() == millis {
+        Ok(instant)
+    } else {
+        Err(AtError::OutOfRange { text: text.to_owned() })
+    }
 }
 
 /// The instant at which the wall clock shows `local`: the earlier one if there are two; as if the clock had not been put
@@ -72,11 +78,9 @@ pub fn resolve_at(text: &str, zone: &Zone) -> Result<Timestamp, AtError> {
 fn instant_of(offsets: &OffsetTable, local: i64) -> i64 {
     let mut span = offsets.span_at(local - NEIGHBOURHOOD);
     // The last span whose wall clock has begun, unless an earlier one still shows the time.
-    while local >= span.end + span.offset {
-        let next = offsets.span_at(span.end);
-        if local < next.local_start() {
-            break;
-        }
+    while local >= span.end + span.offset
+        && let Some(next) = offsets.span_after(&span).filter(|next| next.local_start() <= local)
+    {
         span = next;
     }
     local - span.offset
@@ -91,8 +95,15 @@ struct Parts {
     minute: u32,
     second: u32,
     millis: u32,
-    /// Seconds.
-    offset: Option<i64>,
+    clock: Clock,
+}
+
+/// Whose clock a timestamp speaks of.
+enum Clock {
+    /// The zone's.
+    Local,
+    /// One that is this many seconds ahead of UTC.
+    Ahead(i64),
 }
 
 fn read(text: &str) -> Result<Parts, &'static str> {
@@ -110,9 +121,9 @@ fn read(text: &str) -> Result<Parts, &'static str> {
         second = reader.after(b":", 2).ok_or("after the second `:` come two digits")?;
         millis = reader.fraction().ok_or("after the `.` come one to nine digits")?;
     }
-    let offset = reader.offset().ok_or("it ends with the time, or with `Z` or an offset such as `+01:00`")?;
+    let clock = reader.clock().ok_or("it ends with the time, or with `Z` or an offset such as `+01:00`")?;
     let year = i32::try_from(year).unwrap_or(0);
-    Ok(Parts { year, month, day, hour, minute, second, millis, offset })
+    Ok(Parts { year, month, day, hour, minute, second, millis, clock })
 }
 
 /// The unread rest of a timestamp.
@@ -151,11 +162,11 @@ impl Reader<'_> {
         format!("{digits:0<3}").get(..3)?.parse().ok()
     }
 
-    /// The seconds of an optional offset at the end; `None` if something else is left.
-    fn offset(&mut self) -> Option<Option<i64>> {
+    /// The optional offset at the end; `None` if something else is left.
+    fn clock(&mut self) -> Option<Clock> {
         let sign = match self.rest {
-            "" => return Some(None),
-            "Z" | "z" => return Some(Some(0)),
+            "" => return Some(Clock::Local),
+            "Z" | "z" => return Some(Clock::Ahead(0)),
             rest if rest.starts_with('+') => 1,
             rest if rest.starts_with('-') => -1,
             _ => return None,
@@ -167,7 +178,7 @@ impl Reader<'_> {
             _ => self.after(b":", 2)?,
         };
         let is_possible = hours <= 23 && minutes <= 59 && self.rest.is_empty();
-        is_possible.then(|| Some(sign * i64::from(hours * 3600 + minutes * 60)))
+        is_possible.then(|| Clock::Ahead(sign * i64::from(hours * 3600 + minutes * 60)))
     }
 }
 
@@ -223,7 +234,9 @@ mod tests {
 
     #[test]
     fn impossible_dates_and_times_are_errors() {
-        for text in ["2023-02-29T00:00:00", "2024-02-30T00:00:00", "2024-13-01T00:00:00", "2024-00-01T00:00:00"] {
+        for text in
+            ["2023-02-29T00:00:00", "2024-02-30T00:00:00", "2024-13-01T00:00:00", "2024-00-01T00:00:00"]
+        {
             assert_eq!(resolve(text, "UTC"), Err(AtError::ImpossibleDate { text: text.to_owned() }));
         }
         for text in ["2024-01-01T24:00:00", "2024-01-01T12:60:00", "2024-01-01T23:59:60"] {

@@ -81,7 +81,8 @@ impl Calendar {
         let (day, second) = (local.div_euclid(DAY), local.rem_euclid(DAY));
         let Some(month) = Month::of_day(day) else {
             // Past the supported years on one side or the other.
-            return if day < 0 { self.first_day_from(Month::FIRST, 0) } else { None }.map(|day| self.opening(day));
+            return if day < 0 { self.first_day_from(Month::FIRST, 0) } else { None }
+                .map(|day| self.opening(day));
         };
         if self.days_of(&month) & bit(day - month.first_day) != 0
             && let Some(second) = self.time_from(second)
@@ -95,7 +96,8 @@ impl Calendar {
     pub(crate) fn last_until(&self, local: i64) -> Option<i64> {
         let (day, second) = (local.div_euclid(DAY), local.rem_euclid(DAY));
         let Some(month) = Month::of_day(day) else {
-            return if day > 0 { self.last_day_until(Month::LAST, 30) } else { None }.map(|day| self.closing(day));
+            return if day > 0 { self.last_day_until(Month::LAST, 30) } else { None }
+                .map(|day| self.closing(day));
         };
         if self.days_of(&month) & bit(day - month.first_day) != 0
             && let Some(second) = self.time_until(second)
@@ -163,7 +165,7 @@ impl Calendar {
     }
 
     fn days_of(&self, month: &Month) -> u32 {
-        if self.months & (1 << month.month) == 0 || !self.years.contains(month.year) {
+        if self.months & (1 << month.number) == 0 || !self.years.contains(month.year) {
             return 0;
         }
         self.days[usize::try_from(month.length - 28).unwrap_or(0)][month.first_weekday]
@@ -232,7 +234,7 @@ impl Calendar {
 struct Month {
     year: i32,
     /// 1 to 12.
-    month: u32,
+    number: u32,
     /// Days since 1970-01-01.
     first_day: i64,
     /// 0 is Sunday.
@@ -243,10 +245,10 @@ struct Month {
 
 impl Month {
     /// January of the year 1, a Monday.
-    const FIRST: Self = Self { year: 1, month: 1, first_day: -719_162, first_weekday: 1, length: 31 };
+    const FIRST: Self = Self { year: 1, number: 1, first_day: -719_162, first_weekday: 1, length: 31 };
     /// December of the year 9999, which starts on a Wednesday.
     const LAST: Self =
-        Self { year: LISTED_YEAR_MAX, month: 12, first_day: 2_932_866, first_weekday: 3, length: 31 };
+        Self { year: LISTED_YEAR_MAX, number: 12, first_day: 2_932_866, first_weekday: 3, length: 31 };
 
     fn new(year: i32, month: u32) -> Option<Self> {
         Self::of_date(NaiveDate::from_ymd_opt(year, month, 1)?)
@@ -258,36 +260,38 @@ impl Month {
     }
 
     fn of_date(date: NaiveDate) -> Option<Self> {
-        let (year, month) = (date.year(), date.month());
+        let (year, number) = (date.year(), date.month());
         let first = date.with_day(1)?;
         let first_weekday = usize::try_from(first.weekday().num_days_from_sunday()).ok()?;
         let first_day = i64::from(first.to_epoch_days());
         (1..=LISTED_YEAR_MAX).contains(&year).then_some(Self {
             year,
-            month,
+            number,
             first_day,
             first_weekday,
-            length: month_length(year, month),
+            length: month_length(year, number),
         })
     }
 
     fn next(&self) -> Option<Self> {
-        let (year, month) = if self.month == 12 { (self.year + 1, 1) } else { (self.year, self.month + 1) };
+        let (year, number) =
+            if self.number == 12 { (self.year + 1, 1) } else { (self.year, self.number + 1) };
         (year <= LISTED_YEAR_MAX).then(|| Self {
             year,
-            month,
+            number,
             first_day: self.first_day + self.length,
             first_weekday: shift_weekday(self.first_weekday, self.length),
-            length: month_length(year, month),
+            length: month_length(year, number),
         })
     }
 
     fn previous(&self) -> Option<Self> {
-        let (year, month) = if self.month == 1 { (self.year - 1, 12) } else { (self.year, self.month - 1) };
-        let length = month_length(year, month);
+        let (year, number) =
+            if self.number == 1 { (self.year - 1, 12) } else { (self.year, self.number - 1) };
+        let length = month_length(year, number);
         (year >= 1).then(|| Self {
             year,
-            month,
+            number,
             first_day: self.first_day - length,
             first_weekday: shift_weekday(self.first_weekday, 35 - length),
             length,
@@ -382,7 +386,7 @@ mod tests {
         assert_eq!(calendar.first_from(i64::MIN / 8), Some(first));
         assert_eq!(calendar.last_until(first - 1), None);
         let last = calendar.last_until(i64::MAX / 8).expect("there is a last one");
-        assert_eq!(Month::of_day(last / DAY).map(|month| (month.year, month.month)), Some((2999, 12)));
+        assert_eq!(Month::of_day(last / DAY).map(|month| (month.year, month.number)), Some((2999, 12)));
         assert_eq!(calendar.first_from(last + 1), None);
     }
 

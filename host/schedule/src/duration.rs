@@ -33,7 +33,9 @@ pub enum DurationError {
     #[error("the duration is empty; write a number and a unit, such as `5m`")]
     Empty,
     /// A number stands alone.
-    #[error("duration `{text}` has no unit after {number}; write `{number}s` for seconds or `{number}m` for minutes")]
+    #[error(
+        "duration `{text}` has no unit after {number}; write `{number}s` for seconds or `{number}m` for minutes"
+    )]
     MissingUnit {
         /// The whole text.
         text: String,
@@ -49,7 +51,9 @@ pub enum DurationError {
         unit: String,
     },
     /// A unit is repeated, or follows a smaller one.
-    #[error("duration `{text}` has its units out of order; write each once, the largest first, such as `1h30m`")]
+    #[error(
+        "duration `{text}` has its units out of order; write each once, the largest first, such as `1h30m`"
+    )]
     OutOfOrder {
         /// The whole text.
         text: String,
@@ -73,7 +77,9 @@ pub enum DurationError {
         text: String,
     },
     /// Anything else where a number should be.
-    #[error("duration `{text}` has `{found}` where a number should be; write a number and a unit, such as `5m`")]
+    #[error(
+        "duration `{text}` has `{found}` where a number should be; write a number and a unit, such as `5m`"
+    )]
     NoNumber {
         /// The whole text.
         text: String,
@@ -127,7 +133,8 @@ pub fn format_duration(duration: Duration) -> String {
         let count = left / u128::from(unit.millis);
         left %= u128::from(unit.millis);
         if count > 0 {
-            text.push_str(&format!("{count}{}", unit.name));
+            text.push_str(&count.to_string());
+            text.push_str(unit.name);
         }
     }
     if text.is_empty() { "0s".to_owned() } else { text }
@@ -241,11 +248,24 @@ mod tests {
         assert!(error.contains("`5s`") && error.contains("`5m`"), "{error}");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_back(millis in 0..=MILLIS_MAX) {
+            let duration = Duration::from_millis(millis);
+            proptest::prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+        }
+    }
+
     #[test]
     fn the_shortest_form_is_written() {
-        for (millis, text) in
-            [(0, "0s"), (1, "1ms"), (90_000, "1m30s"), (5_400_000, "1h30m"), (86_400_000, "1d"), (90_061_001, "1d1h1m1s1ms")]
-        {
+        for (millis, text) in [
+            (0, "0s"),
+            (1, "1ms"),
+            (90_000, "1m30s"),
+            (5_400_000, "1h30m"),
+            (86_400_000, "1d"),
+            (90_061_001, "1d1h1m1s1ms"),
+        ] {
             assert_eq!(format_duration(Duration::from_millis(millis)), text);
         }
         assert_eq!(format_duration(Duration::from_nanos(999_999)), "0s");

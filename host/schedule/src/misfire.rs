@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::cron::Schedule;
 
 /// A due time that is later than this is missed.
-pub const LATE_MAX: Duration = Duration::from_secs(60);
+pub const LATE_MAX: Duration = Duration::from_mins(1);
 
 /// [`Misfire::RunOnce`] fires no missed due time older than this.
-pub const RUN_ONCE_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub const RUN_ONCE_AGE_MAX: Duration = Duration::from_hours(24);
 
 /// [`Misfire::CatchUp`] fires at most this many missed due times, the latest ones.
 pub const CATCH_UP_COUNT_MAX: usize = 100;
@@ -104,7 +104,12 @@ struct Missed {
 
 impl Missed {
     /// The missed due times to fire and the range to skip.
-    fn settle(self, schedule: &Schedule, now: Timestamp, policy: Misfire) -> (Vec<Timestamp>, Option<SkippedRange>) {
+    fn settle(
+        self,
+        schedule: &Schedule,
+        now: Timestamp,
+        policy: Misfire,
+    ) -> (Vec<Timestamp>, Option<SkippedRange>) {
         let (kept_max, reason) = match policy {
             Misfire::Skip => (0, SkipReason::Policy),
             Misfire::RunOnce if now.since(self.last) > RUN_ONCE_AGE_MAX => (0, SkipReason::TooOld),
@@ -147,4 +152,166 @@ impl Schedule {
 
 fn just_before(instant: Timestamp) -> Timestamp {
     Timestamp::from_millis(instant.as_millis() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::zone::Zone;
+
+    fn schedule(pattern: &str, zone: &str) -> Schedule {
+        Schedule::parse(pattern, &zone.parse::<Zone>().expect(zone)).expect(pattern)
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect(text)
+    }
+
+    fn hourly(cursor: &str, now: &str, policy: Misfire) -> Decision {
+        decide(&schedule("@hourly", "UTC"), at(cursor), at(now), policy)
+    }
+
+    #[test]
+    fn nothing_due_leaves_the_cursor_alone() {
+        let decision = hourly("2025-01-01T10:00:00Z", "2025-01-01T10:59:59.999Z", Misfire::RunOnce);
+        assert_eq!(decision.fire, []);
+        assert_eq!(decision.skipped, []);
+        assert_eq!(decision.cursor, at("2025-01-01T10:00:00Z"));
+        assert_eq!(decision.next, Some(at("2025-01-01T11:00:00Z")));
+    }
+
+    #[test]
+    fn a_due_time_is_on_time_for_a_minute() {
+        for policy in [Misfire::RunOnce, Misfire::Skip, Misfire::CatchUp] {
+            for now in ["2025-01-01T11:00:00Z", "2025-01-01T11:01:00Z"] {
+                let decision = hourly("2025-01-01T10:00:00Z", now, policy);
+                assert_eq!(decision.fire, [at("2025-01-01T11:00:00Z")], "{policy:?} {now}");
+                assert_eq!(decision.skipped, []);
+                assert_eq!(decision.cursor, at("2025-01-01T11:00:00Z"));
+                assert_eq!(decision.next, Some(at("2025-01-01T12:00:00Z")));
+            }
+        }
+        let decision = hourly("2025-01-01T10:00:00Z", "2025-01-01T11:01:00.001Z", Misfire::Skip);
+        assert_eq!(decision.fire, []);
+        assert_eq!(decision.skipped.len(), 1);
+    }
+
+    #[test]
+    fn run_once_fires_the_latest_missed_and_skips_the_others() {
+        let decision = hourly("2025-01-01T10:00:00Z", "2025-01-01T15:30:00Z", Misfire::RunOnce);
+        assert_eq!(decision.fire, [at("2025-01-01T15:00:00Z")]);
+        let skipped = SkippedRange {
+            from: at("2025-01-01T11:00:00Z"),
+            to: at("2025-01-01T14:00:00Z"),
+            count: 4,
+            reason: SkipReason::Superseded,
+        };
+        assert_eq!(decision.skipped, [skipped]);
+        assert_eq!(decision.cursor, at("2025-01-01T15:00:00Z"));
+        assert_eq!(decision.next, Some(at("2025-01-01T16:00:00Z")));
+    }
+
+    #[test]
+    fn run_once_lets_go_of_what_is_older_than_a_day() {
+        let daily = schedule("@daily", "UTC");
+        let decide_at = |now| decide(&daily, at("2025-01-01T00:00:00Z"), at(now), Misfire::RunOnce);
+        assert_eq!(decide_at("2025-01-02T23:59:59Z").fire, [at("2025-01-02T00:00:00Z")]);
+        let weekly = schedule("@weekly", "UTC");
+        let sunday = at("2025-01-05T00:00:00Z");
+        let decide_at = |now| decide(&weekly, at("2025-01-01T00:00:00Z"), at(now), Misfire::RunOnce);
+        assert_eq!(decide_at("2025-01-06T00:00:00Z").fire, [sunday]);
+        let decision = decide_at("2025-01-06T00:00:00.001Z");
+        assert_eq!(decision.fire, []);
+        let skipped = SkippedRange { from: sunday, to: sunday, count: 1, reason: SkipReason::TooOld };
+        assert_eq!((decision.skipped, decision.cursor), (vec![skipped], sunday));
+    }
+
+    #[test]
+    fn catch_up_drops_the_oldest_past_a_hundred() {
+        let decision = hourly("2025-01-01T00:00:00Z", "2025-01-06T00:30:00Z", Misfire::CatchUp);
+        assert_eq!(decision.fire.len(), 100);
+        assert_eq!(decision.fire.last(), Some(&at("2025-01-06T00:00:00Z")));
+        let skipped = SkippedRange {
+            from: at("2025-01-01T01:00:00Z"),
+            to: at("2025-01-01T20:00:00Z"),
+            count: 20,
+            reason: SkipReason::TooMany,
+        };
+        assert_eq!(decision.skipped, [skipped]);
+    }
+
+    #[test]
+    fn a_month_of_missed_seconds_is_counted_exactly() {
+        let every_second = schedule("* * * * * *", "America/New_York");
+        let (cursor, now) = (at("2025-10-15T00:00:00Z"), at("2025-11-15T00:00:00Z"));
+        let decision = decide(&every_second, cursor, now, Misfire::Skip);
+        assert_eq!(decision.fire.len(), 61);
+        assert_eq!(decision.skipped.iter().map(|range| range.count).sum::<u64>(), 31 * 86_400 - 61);
+        assert_eq!(decision.cursor, now);
+    }
+
+    #[test]
+    fn a_cursor_within_the_last_minute_is_not_passed_again() {
+        let every_second = schedule("* * * * * *", "UTC");
+        let (cursor, now) = (at("2025-01-01T10:00:50Z"), at("2025-01-01T10:01:00.500Z"));
+        for policy in [Misfire::RunOnce, Misfire::Skip, Misfire::CatchUp] {
+            let decision = decide(&every_second, cursor, now, policy);
+            assert_eq!((decision.fire.len(), decision.skipped.len()), (10, 0), "{policy:?}");
+            assert_eq!(decision.fire.first(), Some(&at("2025-01-01T10:00:51Z")));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_repeats_nothing() {
+        let decision = hourly("2025-01-01T10:00:00Z", "2025-01-01T08:30:00Z", Misfire::CatchUp);
+        assert_eq!((decision.fire.len(), decision.skipped.len()), (0, 0));
+        assert_eq!(decision.cursor, at("2025-01-01T10:00:00Z"));
+        assert_eq!(decision.next, Some(at("2025-01-01T11:00:00Z")));
+    }
+
+    #[test]
+    fn the_policy_is_written_in_camel_case() {
+        assert_eq!(serde_json::to_string(&Misfire::RunOnce).expect("a name"), "\"runOnce\"");
+        assert_eq!(serde_json::from_str::<Misfire>("\"catchUp\"").expect("a name"), Misfire::CatchUp);
+        assert_eq!(Misfire::default(), Misfire::RunOnce);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Every due time after the cursor up to now is decided exactly once, in order.
+        #[test]
+        fn each_due_time_is_decided_once(
+            pattern in prop::sample::select(vec![
+                "* * * * *", "*/7 * * * *", "30 1 * * *", "0 */2 * * *", "15,45 1-3 * * *", "30 2 * * 0",
+            ]),
+            // Around the clock change of 2024-11-03T06:00Z, to the millisecond.
+            start in 1_730_500_000_000..1_730_620_000_000_i64,
+            length in prop_oneof![0..200_000_i64, 0..400_000_000_i64],
+            policy in prop::sample::select(vec![Misfire::RunOnce, Misfire::Skip, Misfire::CatchUp]),
+        ) {
+            let schedule = schedule(pattern, "America/New_York");
+            let (cursor, now) = (Timestamp::from_millis(start), Timestamp::from_millis(start + length));
+            let decision = decide(&schedule, cursor, now, policy);
+            let due: Vec<Timestamp> = std::iter::successors(schedule.next_after(cursor), |due| schedule.next_after(*due))
+                .take_while(|due| *due <= now)
+                .collect();
+            let is_skipped = |due: &Timestamp| decision.skipped.iter().any(|range| (range.from..=range.to).contains(due));
+            let (skipped, fired): (Vec<Timestamp>, Vec<Timestamp>) = due.iter().partition(|due| is_skipped(due));
+            prop_assert_eq!(&fired, &decision.fire);
+            prop_assert_eq!(skipped.len() as u64, decision.skipped.iter().map(|range| range.count).sum::<u64>());
+            prop_assert_eq!(decision.cursor, due.last().copied().unwrap_or(cursor));
+            let is_missed = |due: &&Timestamp| now.since(**due) > LATE_MAX;
+            let missed: Vec<&Timestamp> = due.iter().filter(is_missed).collect();
+            let kept_max = match policy {
+                Misfire::Skip => 0,
+                Misfire::RunOnce => usize::from(missed.last().is_some_and(|due| now.since(**due) <= RUN_ONCE_AGE_MAX)),
+                Misfire::CatchUp => CATCH_UP_COUNT_MAX,
+            };
+            prop_assert_eq!(fired.iter().filter(is_missed).count(), missed.len().min(kept_max));
+            prop_assert_eq!(decision.next, schedule.next_after(now));
+        }
+    }
 }

@@ -42,7 +42,7 @@ impl Occurrences<'_> {
             if let Some(due) = searched.found.filter(|found| found - span.offset < span.end) {
                 return Some(due - span.offset);
             }
-            let next = self.offsets.span_at(span.end);
+            let next = self.offsets.span_after(&span)?;
             let clock_goes_back = self.opening_of(&next, next.start) < opening;
             // No zone is a whole day off UTC, so the match is after this instant in whatever span it lies.
             let day_before = searched.found.map(|found| found - DAY);
@@ -70,7 +70,7 @@ impl Occurrences<'_> {
             if self.fires_after_gap(&span) {
                 return Some(span.start);
             }
-            let previous = self.offsets.span_at(span.start - 1);
+            let previous = self.offsets.span_before(&span)?;
             let clock_goes_on = span.start - 1 + previous.offset > closing;
             let day_after = searched.found.map(|found| found + DAY);
             (instant, span) = match day_after {

@@ -79,6 +79,26 @@ impl OffsetTable {
         Self::new(first_offset, changes)
     }
 
+    /// The table of a zone from the rules that a file of the operating system holds.
+    pub(crate) fn system(zone: &jiff::tz::TimeZone) -> Self {
+        let start = jiff::Timestamp::from_second(TABLE_START).unwrap_or_default();
+        let first_offset = i64::from(zone.to_offset(start).seconds());
+        let mut known = first_offset;
+        let mut changes = Vec::new();
+        for change in zone.following(start) {
+            let (instant, offset) = (change.timestamp().as_second(), i64::from(change.offset().seconds()));
+            if instant >= TABLE_END {
+                break;
+            }
+            // A change of the abbreviation alone moves no clock.
+            if offset != known {
+                changes.push((instant, offset));
+                known = offset;
+            }
+        }
+        Self::new(first_offset, changes)
+    }
+
     fn new(first_offset: i64, changes: Vec<(i64, i64)>) -> Self {
         let last_change = changes.last().map_or(-FOREVER, |change| change.0);
         Self { first_offset, changes, recurring: last_change >= start_of_year(RECURRING_FROM_YEAR) }
@@ -94,6 +114,16 @@ impl OffsetTable {
         }
         let span = self.listed_span_at(instant);
         Span { end: span.end.min(TABLE_END), ..span }
+    }
+
+    /// The span that follows; `None` if `span` lasts for ever.
+    pub(crate) fn span_after(&self, span: &Span) -> Option<Span> {
+        (span.end < FOREVER).then(|| self.span_at(span.end))
+    }
+
+    /// The span before; `None` if `span` has no beginning.
+    pub(crate) fn span_before(&self, span: &Span) -> Option<Span> {
+        (span.start > -FOREVER).then(|| self.span_at(span.start - 1))
     }
 
     fn listed_span_at(&self, instant: i64) -> Span {
@@ -143,14 +173,15 @@ fn first_instant_of(offset_at: &impl Fn(i64) -> i64, mut before: i64, mut after:
     after
 }
 
-/// The year among the last 28 listed ones that has the same length and starts on the same weekday.
+/// The latest of the last 28 listed years that has the same length and starts on the same weekday.
 fn model_year(year: i32) -> i32 {
     let shape = |year: i32| -> (Weekday, bool) {
         let date = NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default();
         (date.weekday(), date.leap_year())
     };
     let wanted = shape(year);
-    (TABLE_END_YEAR - 28..TABLE_END_YEAR).find(|model| shape(*model) == wanted).unwrap_or(TABLE_END_YEAR - 1)
+    let latest = (TABLE_END_YEAR - 28..TABLE_END_YEAR).rev().find(|model| shape(*model) == wanted);
+    latest.unwrap_or(TABLE_END_YEAR - 1)
 }
 
 fn year_of(instant: i64) -> i32 {
@@ -167,7 +198,8 @@ mod tests {
 
     #[test]
     fn spans_agree_with_the_tables_hour_by_hour() {
-        let zones = [Tz::America__New_York, Tz::Australia__Lord_Howe, Tz::Africa__Casablanca, Tz::Pacific__Apia];
+        let zones =
+            [Tz::America__New_York, Tz::Australia__Lord_Howe, Tz::Africa__Casablanca, Tz::Pacific__Apia];
         for zone in zones {
             let table = OffsetTable::bundled(zone);
             for hour in 0..(14 * 366 * 24) {
@@ -184,7 +216,11 @@ mod tests {
             for step in 0..3_000 {
                 let instant = TABLE_START + step * (31 * DAY + 12_345);
                 if instant < TABLE_END {
-                    assert_eq!(table.span_at(instant).offset, bundled_offset(zone, instant), "{zone} {instant}");
+                    assert_eq!(
+                        table.span_at(instant).offset,
+                        bundled_offset(zone, instant),
+                        "{zone} {instant}"
+                    );
                 }
             }
             let shortest = table.changes.windows(2).map(|pair| pair[1].0 - pair[0].0).min();
@@ -210,7 +246,8 @@ mod tests {
     fn summer_time_goes_on_past_the_table() {
         let table = OffsetTable::bundled(Tz::America__New_York);
         // 2124 is a leap year that starts on a Saturday: the clock changes on March 12 and November 5.
-        let march = NaiveDate::from_ymd_opt(2124, 3, 12).expect("a date").and_hms_opt(7, 0, 0).expect("a time");
+        let march =
+            NaiveDate::from_ymd_opt(2124, 3, 12).expect("a date").and_hms_opt(7, 0, 0).expect("a time");
         let change = march.and_utc().timestamp();
         assert_eq!(table.span_at(change - 1).offset, -5 * 3600);
         assert_eq!(table.span_at(change).offset, -4 * 3600);

@@ -4,6 +4,8 @@
 //! (`Asia/Calcutta`), in any letter case, and are kept in the database's spelling. Offsets (`-08:00`), abbreviations
 //! that the database does not list (`PST`) and `local` are refused: they do not say when the clock changes.
 
+mod data;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
@@ -12,12 +14,14 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::data::{SYSTEM_DIRECTORY, SystemTables, TimezoneData, TimezoneDataError};
 use crate::offsets::OffsetTable;
 
 /// Names longer than this are no typing mistake, so nothing is suggested for them. The longest real one has 32 bytes.
 const SUGGESTION_BYTES_MAX: usize = 48;
 
-/// An IANA time zone. Cheap to clone.
+/// An IANA time zone with its rules. Cheap to clone. Read from text it has the bundled rules; [`TimezoneData::zone`] gives
+/// it those of another source.
 #[derive(Clone)]
 pub struct Zone {
     name: &'static str,
@@ -28,7 +32,7 @@ impl Zone {
     /// The zone `UTC`.
     #[must_use]
     pub fn utc() -> Self {
-        Self::of(Tz::UTC)
+        Self::bundled(Tz::UTC)
     }
 
     /// The name as the IANA database spells it.
@@ -42,7 +46,7 @@ impl Zone {
     }
 
     /// A table takes half a millisecond to read and never changes, so each is read once.
-    fn of(zone: Tz) -> Self {
+    fn bundled(zone: Tz) -> Self {
         static TABLES: LazyLock<Mutex<HashMap<Tz, Arc<OffsetTable>>>> = LazyLock::new(Mutex::default);
         let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
         let table = tables.entry(zone).or_insert_with(|| Arc::new(OffsetTable::bundled(zone)));
@@ -54,7 +58,7 @@ impl FromStr for Zone {
     type Err = ZoneError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        find(name).map(Self::of).ok_or_else(|| ZoneError { name: name.to_owned(), suggestion: suggest(name) })
+        TimezoneData::Bundled.zone(name)
     }
 }
 
@@ -63,22 +67,32 @@ fn find(name: &str) -> Option<Tz> {
     exact.or_else(|| TZ_VARIANTS.into_iter().find(|zone| zone.name().eq_ignore_ascii_case(name)))
 }
 
-/// The name is no IANA time zone.
+/// Why a zone cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not an IANA time zone; {}", self.remedy())]
-pub struct ZoneError {
-    /// What was given.
-    pub name: String,
-    /// The nearest known name, if one is near.
-    pub suggestion: Option<&'static str>,
+pub enum ZoneError {
+    /// The name is no IANA time zone.
+    #[error("`{name}` is not an IANA time zone; {}", remedy(*suggestion))]
+    Unknown {
+        /// What was given.
+        name: String,
+        /// The nearest known name, if one is near.
+        suggestion: Option<&'static str>,
+    },
+    /// The zone's table cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] TimezoneDataError),
 }
 
 impl ZoneError {
-    fn remedy(&self) -> String {
-        match self.suggestion {
-            Some(suggestion) => format!("did you mean `{suggestion}`?"),
-            None => "write a name such as `America/New_York` or `UTC`".to_owned(),
-        }
+    fn unknown(name: &str) -> Self {
+        Self::Unknown { name: name.to_owned(), suggestion: suggest(name) }
+    }
+}
+
+fn remedy(suggestion: Option<&str>) -> String {
+    match suggestion {
+        Some(suggestion) => format!("did you mean `{suggestion}`?"),
+        None => "write a name such as `America/New_York` or `UTC`".to_owned(),
     }
 }
 
@@ -172,14 +186,18 @@ mod tests {
             ("PST", None),
             ("-08:00", None),
         ] {
-            assert_eq!(given.parse::<Zone>().expect_err(given).suggestion, suggestion, "{given}");
+            let error = ZoneError::Unknown { name: given.to_owned(), suggestion };
+            assert_eq!(given.parse::<Zone>(), Err(error));
         }
     }
 
     #[test]
     fn the_error_names_value_and_remedy() {
         let error = "Europe/Berln".parse::<Zone>().expect_err("a wrong name");
-        assert_eq!(error.to_string(), "`Europe/Berln` is not an IANA time zone; did you mean `Europe/Berlin`?");
+        assert_eq!(
+            error.to_string(),
+            "`Europe/Berln` is not an IANA time zone; did you mean `Europe/Berlin`?"
+        );
         let error = "PST".parse::<Zone>().expect_err("an abbreviation");
         assert!(error.to_string().contains("America/New_York"), "{error}");
     }

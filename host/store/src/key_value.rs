@@ -57,16 +57,13 @@ pub(crate) fn write(
     write: &KeyValueWrite,
 ) -> Result<(), StoreError> {
     let key = (tenant.as_str(), &write.bucket, &write.key);
-    match &write.value {
-        Some(value) => {
-            let sql = "INSERT INTO kv (tenant, bucket, key, value) VALUES (?1, ?2, ?3, ?4)
-                ON CONFLICT (tenant, bucket, key) DO UPDATE SET value = ?4";
-            connection.prepare_cached(sql)?.execute(params![key.0, key.1, key.2, value])?;
-        }
-        None => {
-            let sql = "DELETE FROM kv WHERE tenant = ?1 AND bucket = ?2 AND key = ?3";
-            connection.prepare_cached(sql)?.execute(key)?;
-        }
-    }
+    let Some(value) = &write.value else {
+        let sql = "DELETE FROM kv WHERE tenant = ?1 AND bucket = ?2 AND key = ?3";
+        connection.prepare_cached(sql)?.execute(key)?;
+        return Ok(());
+    };
+    let sql = "INSERT INTO kv (tenant, bucket, key, value) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (tenant, bucket, key) DO UPDATE SET value = ?4";
+    connection.prepare_cached(sql)?.execute(params![key.0, key.1, key.2, value])?;
     Ok(())
 }

@@ -103,7 +103,7 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
         None => Claim::Gone,
         Some((true, ..)) => Claim::Paused,
         Some((false, event_id, claimed)) => {
-            start(connection, &claimed, event_id)?;
+            start(connection, &claimed, event_id.as_deref())?;
             Claim::Started(Box::new(claimed))
         }
     })
@@ -132,7 +132,7 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
     })
 }
 
-fn start(connection: &Connection, claimed: &Claimed, event_id: Option<String>) -> Result<(), StoreError> {
+fn start(connection: &Connection, claimed: &Claimed, event_id: Option<&str>) -> Result<(), StoreError> {
     let (tenant, now) = (claimed.tenant.as_str(), claimed.started_at.to_string());
     let (run, execution) = (claimed.run_id.to_string(), claimed.execution_id.to_string());
     let sql =

@@ -1,7 +1,8 @@
 //! The tutorial plugin: greets whoever the event names, and anybody when a schedule starts it.
 //!
-//! It must not know which task it serves: the greeting comes from the task's metadata, the guest from the event's data.
-//! Its invariant: a greeting it cannot make is a permanent failure, since trying again would not help.
+//! It must not know which task it serves: the greeting comes from the task's metadata, the guest from the
+//! event's data. Its invariant: a greeting it cannot make is a permanent failure, since trying again would
+//! not help.
 
 use innkeeper_sdk::{Failure, context, handler, log};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,8 @@ use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{Error, FnArg, ItemFn, ReturnType, Signature, Token, Type};
 
-/// The function as it is, followed by what makes it a handler, or by an error for each thing that is wrong with it.
+/// The function as it is, followed by what makes it a handler, or by an error for each thing that is wrong
+/// with it.
 pub fn handler(attribute: &TokenStream, item: TokenStream) -> TokenStream {
     let function: ItemFn = match syn::parse2(item.clone()) {
         Ok(function) => function,
@@ -17,7 +18,11 @@ pub fn handler(attribute: &TokenStream, item: TokenStream) -> TokenStream {
     };
     // The contract asks for a `Result` and hands arguments over, whether this handler needs that or not.
     quote! {
-        #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "a handler's signature is given")]
+        #[allow(
+            clippy::needless_pass_by_value,
+            clippy::unnecessary_wraps,
+            reason = "a handler's signature is given"
+        )]
         #function
         #entry
     }

@@ -1,4 +1,5 @@
-//! Takes memory and writes to it, a mebibyte at a time, until the host refuses; the allocator then ends it with a trap.
+//! Takes memory and writes to it, a mebibyte at a time, until the host refuses; the allocator then ends it
+//! with a trap.
 
 use std::hint::black_box;
 

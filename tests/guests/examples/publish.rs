@@ -1,4 +1,5 @@
-//! Publishes the events that its data lists, and gives back what became of each: `null`, or why it was refused.
+//! Publishes the events that its data lists, and gives back what became of each: `null`, or why it was
+//! refused.
 
 use innkeeper_sdk::{Failure, events, handler};
 use serde::Deserialize;

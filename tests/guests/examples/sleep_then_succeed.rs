@@ -14,6 +14,7 @@ struct Nap {
 }
 
 #[handler]
+#[expect(clippy::disallowed_methods, reason = "waiting inside the host is what this guest is for")]
 fn sleep_then_succeed(_event: Option<&str>, nap: Nap) -> Result<Value, Failure> {
     thread::sleep(Duration::from_millis(nap.ms));
     let slept = json!({"ms": nap.ms});

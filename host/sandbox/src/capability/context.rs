@@ -25,7 +25,9 @@ impl context::Host for View<'_> {
     fn current(&mut self) -> wasmtime::Result<Execution> {
         match self.0 {
             Some(invocation) => Ok(execution(invocation)),
-            None => bail!("the plugin asked for its execution while it was being started: only the handler has one"),
+            None => bail!(
+                "the plugin asked for its execution while it was being started: only the handler has one"
+            ),
         }
     }
 }

@@ -5,9 +5,7 @@
 //! implementations are never linked, so no setting can open them by mistake.
 
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem, Type};
-use wasmtime::component::{
-    Component, Linker, LinkerInstance, Resource, ResourceAny, ResourceType, Val,
-};
+use wasmtime::component::{Component, Linker, LinkerInstance, Resource, ResourceAny, ResourceType, Val};
 use wasmtime::{StoreContextMut, bail};
 
 use crate::capability::wasi::is_preview_2;
@@ -102,10 +100,13 @@ mod tests {
 
     #[test]
     fn only_the_two_packages_in_0_2_are_met() {
-        for name in ["wasi:filesystem/types@0.2.3", "wasi:sockets/tcp@0.2.0", "wasi:filesystem/preopens@0.2.12"] {
+        for name in
+            ["wasi:filesystem/types@0.2.3", "wasi:sockets/tcp@0.2.0", "wasi:filesystem/preopens@0.2.12"]
+        {
             assert!(is_denied(name), "{name}");
         }
-        for name in ["wasi:filesystem/types@0.3.0", "wasi:socketsx/tcp@0.2.0", "wasi:http/types@0.2.0", "tcp"] {
+        for name in ["wasi:filesystem/types@0.3.0", "wasi:socketsx/tcp@0.2.0", "wasi:http/types@0.2.0", "tcp"]
+        {
             assert!(!is_denied(name), "{name}");
         }
     }

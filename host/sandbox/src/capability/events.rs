@@ -44,7 +44,8 @@ impl events::Host for Outbox {
         }
         let bytes = self.bytes + event.len() + data.as_ref().map_or(0, String::len);
         if bytes > TOTAL_BYTES_MAX {
-            let message = format!("the execution's events would be {bytes} bytes of at most {TOTAL_BYTES_MAX}");
+            let message =
+                format!("the execution's events would be {bytes} bytes of at most {TOTAL_BYTES_MAX}");
             return Err(PublishError::TooLarge(message));
         }
         self.bytes = bytes;

@@ -177,12 +177,17 @@ mod tests {
 
     #[test]
     fn interfaces_are_offered_in_every_0_2_release() {
-        for name in ["wasi:cli/environment@0.2.0", "wasi:io/streams@0.2.12", "wasi:random/insecure-seed@0.2.3"] {
+        for name in
+            ["wasi:cli/environment@0.2.0", "wasi:io/streams@0.2.12", "wasi:random/insecure-seed@0.2.3"]
+        {
             assert!(is_offered(name), "{name}");
         }
-        for name in
-            ["wasi:cli/environment", "wasi:cli/environment@0.3.0", "wasi:cli/run@0.2.0", "wasi:io/poll@0.2.0-rc.1"]
-        {
+        for name in [
+            "wasi:cli/environment",
+            "wasi:cli/environment@0.3.0",
+            "wasi:cli/run@0.2.0",
+            "wasi:io/poll@0.2.0-rc.1",
+        ] {
             assert!(!is_offered(name), "{name}");
         }
     }

@@ -3,9 +3,9 @@
 use croner::parser::CronParser;
 use croner::{CronPattern, Weekday};
 
+use super::Compiled;
 use super::error::CronError;
 use super::syntax::{self, Checked};
-use super::Compiled;
 use crate::calendar::{Calendar, DayTable};
 
 /// A year, month and weekday of the first for each month length from 28 to 31, as the crate wants to be asked about
@@ -15,8 +15,10 @@ const MONTHS_BY_LENGTH: [(i32, u32); 4] = [(2023, 2), (2024, 2), (2023, 4), (202
 /// Checks `pattern` and turns it into field sets.
 pub(super) fn compile(pattern: &str) -> Result<Compiled, CronError> {
     let Checked { rewritten, years, written_as_time } = syntax::check(pattern)?;
-    let unreadable =
-        |error: croner::errors::CronError| CronError::Unreadable { pattern: pattern.to_owned(), reason: error.to_string() };
+    let unreadable = |error: croner::errors::CronError| CronError::Unreadable {
+        pattern: pattern.to_owned(),
+        reason: error.to_string(),
+    };
     let parsed = CronParser::new().parse(&rewritten).map_err(unreadable)?.pattern;
     let calendar = Calendar {
         seconds: bits(&parsed.seconds.values()),
@@ -26,7 +28,8 @@ pub(super) fn compile(pattern: &str) -> Result<Compiled, CronError> {
         days: day_table(&parsed).map_err(unreadable)?,
         years,
     };
-    let one_time = [calendar.seconds, calendar.minutes, calendar.hours].iter().all(|set| set.is_power_of_two());
+    let one_time =
+        [calendar.seconds, calendar.minutes, calendar.hours].iter().all(|set| set.is_power_of_two());
     Ok(Compiled { pattern: pattern.into(), calendar, fixed: written_as_time && one_time })
 }
 

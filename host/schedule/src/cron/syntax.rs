@@ -104,7 +104,8 @@ fn rewrite_days(text: &str) -> Result<String, CronError> {
     if plain == ["*"] {
         return Ok("*".to_owned());
     }
-    let mut rewritten: Vec<String> = items.iter().filter(|item| is_last(item)).map(|_| "L".to_owned()).collect();
+    let mut rewritten: Vec<String> =
+        items.iter().filter(|item| is_last(item)).map(|_| "L".to_owned()).collect();
     for item in plain {
         rewritten.push(rewrite_day(text, item)?);
     }
@@ -173,7 +174,8 @@ fn check_nth(text: &str, nth: &str) -> Result<char, CronError> {
         "1" | "2" | "3" | "4" | "5" => Ok(digits.chars().next().unwrap_or('1')),
         _ if nth.eq_ignore_ascii_case("L") => Ok('L'),
         _ => {
-            let problem = "after `#` comes a number from 1 to 5, or `L` for the last one in the month".to_owned();
+            let problem =
+                "after `#` comes a number from 1 to 5, or `L` for the last one in the month".to_owned();
             Err(item::invalid(Field::DayOfWeek, text, problem))
         }
     }

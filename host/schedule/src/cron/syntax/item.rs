@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::cron::error::{CronError, Field};
 
-const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const MONTHS: [&str; 12] =
+    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// The values of one item: from the first to the last one in steps. All lie in the field.
@@ -112,7 +113,8 @@ pub(super) fn parse_range(field: Field, text: &str, item: &str) -> Result<Range,
         parse_value(field, text, last)?
     };
     if first > last {
-        let problem = format!("the range {first}-{last} runs backwards; write two ranges, separated by a comma");
+        let problem =
+            format!("the range {first}-{last} runs backwards; write two ranges, separated by a comma");
         return Err(invalid(field, text, problem));
     }
     Ok(Range { first, last, step: step.unwrap_or(1) })

@@ -1,0 +1,233 @@
+//! Publish and subscribe: live subscribers hear of what happens, after it was stored.
+//!
+//! Delivery is asynchronous and never waits: each subscriber has a bounded queue of its own, and what does not fit is
+//! counted as missed. A slow, failing or vanished subscriber harms nobody. Topics are `event:<name>`, `task:<task id>`
+//! and `execution:<task id>`; a pattern over topics is written with `*`.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use innkeeper_model::event::Event;
+use innkeeper_model::execution::{Execution, LogLine};
+use innkeeper_model::id::{TaskId, TenantId};
+use innkeeper_model::topic::{PatternIndex, TopicPattern};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+/// Messages that may wait for one subscriber.
+const QUEUE_MAX: usize = 1024;
+
+/// What a subscriber hears.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Message {
+    /// An event was published.
+    Event(Arc<Event>),
+    /// A task changed.
+    Task(TaskChange),
+    /// An execution ended.
+    Execution(Arc<ExecutionEnded>),
+}
+
+/// What happened to a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskChange {
+    /// The task.
+    pub task_id: TaskId,
+    /// What happened.
+    pub change: ChangeKind,
+}
+
+/// The ways a task changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeKind {
+    /// It was created.
+    Created,
+    /// It was paused.
+    Paused,
+    /// It was resumed.
+    Resumed,
+    /// It was deleted.
+    Deleted,
+    /// It was a one-off, and is done.
+    Finished,
+}
+
+/// An execution that ended, with what it logged.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionEnded {
+    /// The row of the audit trail.
+    pub execution: Execution,
+    /// What it logged, in order.
+    pub logs: Vec<LogLine>,
+}
+
+/// The meeting point of publishers and live subscribers; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Bus(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    subscribers: Mutex<Subscribers>,
+    count: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Subscribers {
+    last: u64,
+    patterns: HashMap<TenantId, PatternIndex<u64>>,
+    queues: HashMap<u64, Queue>,
+}
+
+#[derive(Debug, Clone)]
+struct Queue {
+    sender: mpsc::Sender<Message>,
+    missed: Arc<AtomicU64>,
+}
+
+impl Bus {
+    /// Subscribes to a tenant's topics that match `pattern`, until the subscription is dropped.
+    #[must_use]
+    pub fn subscribe(&self, tenant: &TenantId, pattern: &TopicPattern) -> Subscription {
+        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+        let missed = Arc::<AtomicU64>::default();
+        let mut subscribers = self.lock();
+        subscribers.last += 1;
+        let id = subscribers.last;
+        subscribers.patterns.entry(tenant.clone()).or_default().insert(pattern, id);
+        subscribers.queues.insert(id, Queue { sender, missed: Arc::clone(&missed) });
+        self.0.count.store(subscribers.queues.len(), Ordering::Relaxed);
+        Subscription {
+            bus: self.clone(),
+            id,
+            tenant: tenant.clone(),
+            pattern: pattern.clone(),
+            receiver,
+            missed,
+        }
+    }
+
+    /// How many subscriptions there are.
+    #[must_use]
+    pub fn subscribers(&self) -> usize {
+        self.0.count.load(Ordering::Relaxed)
+    }
+
+    /// Tells the tenant's subscribers of `topic`. The message is made only if somebody listens.
+    pub(crate) fn publish(&self, tenant: &TenantId, topic: &str, message: impl FnOnce() -> Message) {
+        if self.subscribers() == 0 {
+            return;
+        }
+        let listeners = self.listeners(tenant, topic);
+        let Some((last, others)) = listeners.split_last() else { return };
+        let message = message();
+        for queue in others {
+            queue.deliver(message.clone());
+        }
+        last.deliver(message);
+    }
+
+    fn listeners(&self, tenant: &TenantId, topic: &str) -> Vec<Queue> {
+        let subscribers = self.lock();
+        let Some(patterns) = subscribers.patterns.get(tenant) else { return Vec::new() };
+        patterns.matching(topic).iter().filter_map(|id| subscribers.queues.get(id).cloned()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Subscribers> {
+        self.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn deliver(&self, message: Message) {
+        if self.sender.try_send(message).is_err() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// One subscriber's end. Dropping it unsubscribes.
+#[derive(Debug)]
+pub struct Subscription {
+    bus: Bus,
+    id: u64,
+    tenant: TenantId,
+    pattern: TopicPattern,
+    receiver: mpsc::Receiver<Message>,
+    missed: Arc<AtomicU64>,
+}
+
+impl Subscription {
+    /// The next message; waits for it.
+    pub async fn next(&mut self) -> Option<Message> {
+        self.receiver.recv().await
+    }
+
+    /// How many messages did not fit into this subscriber's queue so far.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut subscribers = self.bus.lock();
+        subscribers.queues.remove(&self.id);
+        if let Some(patterns) = subscribers.patterns.get_mut(&self.tenant) {
+            patterns.remove(&self.pattern, &self.id);
+            if patterns.is_empty() {
+                subscribers.patterns.remove(&self.tenant);
+            }
+        }
+        self.bus.0.count.store(subscribers.queues.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(id: &str) -> Message {
+        Message::Task(TaskChange { task_id: id.parse().expect("an id"), change: ChangeKind::Created })
+    }
+
+    fn tenant(name: &str) -> TenantId {
+        name.parse().expect("a tenant")
+    }
+
+    fn pattern(text: &str) -> TopicPattern {
+        text.parse().expect("a pattern")
+    }
+
+    #[tokio::test]
+    async fn subscribers_hear_their_topics_of_their_tenant_only() {
+        let bus = Bus::default();
+        let mut mine = bus.subscribe(&tenant("a"), &pattern("task:*"));
+        bus.publish(&tenant("b"), "task:x", || change("foreign"));
+        bus.publish(&tenant("a"), "event:x", || change("other-topic"));
+        bus.publish(&tenant("a"), "task:x", || change("mine"));
+        assert_eq!(mine.next().await, Some(change("mine")));
+        assert_eq!(bus.subscribers(), 1);
+        drop(mine);
+        assert_eq!(bus.subscribers(), 0);
+        bus.publish(&tenant("a"), "task:x", || unreachable!("nobody listens"));
+    }
+
+    #[tokio::test]
+    async fn what_a_slow_subscriber_misses_is_counted_and_harms_no_other() {
+        let bus = Bus::default();
+        let slow = bus.subscribe(&tenant("a"), &pattern("*"));
+        for _ in 0..QUEUE_MAX + 5 {
+            bus.publish(&tenant("a"), "task:x", || change("x"));
+        }
+        assert_eq!(slow.missed(), 5);
+        let mut late = bus.subscribe(&tenant("a"), &pattern("*"));
+        bus.publish(&tenant("a"), "task:y", || change("y"));
+        assert_eq!(late.next().await, Some(change("y")));
+    }
+}

@@ -1,0 +1,33 @@
+//! Settings of a runner.
+
+use std::time::Duration;
+
+use innkeeper_model::limits::Limits;
+use innkeeper_schedule::zone::Zone;
+
+/// Settings of a runner.
+#[derive(Debug, Clone)]
+pub struct RunnerConfig {
+    /// The time zone of tasks that name none.
+    pub timezone: Zone,
+    /// Executions at once.
+    pub concurrency: u32,
+    /// What one execution may use at most.
+    pub limits: Limits,
+    /// Bytes of one event's data, as JSON text.
+    pub event_data_bytes_max: usize,
+    /// How long a shutdown waits for running executions before it interrupts them.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for RunnerConfig {
+    fn default() -> Self {
+        Self {
+            timezone: Zone::utc(),
+            concurrency: 64,
+            limits: Limits::DEFAULT,
+            event_data_bytes_max: 256 << 10,
+            shutdown_grace: Duration::from_secs(25),
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! From a task as its author wrote it to a task that can be stored: every problem is found at once. Pure, given the
+//! presets and the clock's time.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use innkeeper_model::limits::LimitWishes;
+use innkeeper_model::problem::{FieldError, nearest};
+use innkeeper_model::retry::{Backoff, RetryPolicy};
+use innkeeper_model::task::{PluginRef, TaskDefinition, TaskType, Trigger};
+use innkeeper_model::task_config::{LimitsConfig, RetryPolicyConfig, TaskConfig};
+use innkeeper_model::time::Timestamp;
+use innkeeper_schedule::at::resolve_at;
+use innkeeper_schedule::cron::Schedule;
+use innkeeper_schedule::duration::parse_duration;
+use innkeeper_schedule::zone::Zone;
+use innkeeper_store::NewTask;
+
+/// The longest `metadata`, as JSON text.
+const METADATA_BYTES_MAX: usize = 64 << 10;
+
+/// Attempts of one run at most.
+const ATTEMPTS_MAX: u32 = 1000;
+
+/// What a definition is checked against.
+pub(crate) struct Context<'a> {
+    /// Patterns by preset name, in lower case.
+    pub(crate) presets: &'a BTreeMap<String, String>,
+    /// The zone of tasks that name none.
+    pub(crate) timezone: &'a Zone,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+/// Checks `config`.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its field.
+pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTask, Vec<FieldError>> {
+    let mut checked = Checker { problems: Vec::new() };
+    let id = checked.parse("id", "invalid_id", &config.id);
+    let plugin = checked.parse::<PluginRef>("plugin", "invalid_plugin", &config.plugin);
+    let zone = checked.zone(config.timezone.as_deref(), context.timezone);
+    let trigger = checked.trigger(&config, context);
+    if let Some(trigger) = &trigger {
+        checked.task_type(&config.task_type, trigger);
+    }
+    let due = trigger.as_ref().zip(zone.as_ref());
+    let next_run_at =
+        due.and_then(|(trigger, zone)| checked.first_due(trigger, zone, context.now, config.allow_past));
+    let retry = config.retry_policy.as_ref().map_or(RetryPolicy::ONCE, |policy| checked.retry(policy));
+    let limits = config.limits.as_ref().map_or_else(LimitWishes::default, |limits| checked.limits(limits));
+    let metadata = checked.metadata(config.metadata);
+    let (Some(id), Some(plugin), Some(zone), Some(trigger), []) =
+        (id, plugin, zone, trigger, checked.problems.as_slice())
+    else {
+        return Err(checked.problems);
+    };
+    let definition = TaskDefinition {
+        id,
+        name: config.name,
+        trigger,
+        timezone: zone.name().to_owned(),
+        plugin,
+        retry,
+        limits,
+        is_paused: config.is_paused,
+        metadata,
+    };
+    Ok(NewTask { definition, next_run_at, created_at: context.now })
+}
+
+/// When a resumed task is due next: a schedule's next time, a one-off's only one.
+pub(crate) fn next_due(
+    trigger: &Trigger,
+    timezone: &str,
+    created_at: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let zone: Zone = timezone.parse().ok()?;
+    match trigger {
+        Trigger::Preset { cron, .. } | Trigger::Cron(cron) => {
+            Schedule::parse(cron, &zone).ok()?.next_after(now)
+        }
+        Trigger::At(at) => resolve_at(at, &zone).ok(),
+        Trigger::After(after) => Some(created_at.saturating_add(parse_duration(after).ok()?)),
+        Trigger::OnEvent(_) => None,
+    }
+}
+
+struct Checker {
+    problems: Vec<FieldError>,
+}
+
+impl Checker {
+    fn problem(&mut self, field: &str, code: &str, message: impl Into<String>) {
+        self.problems.push(FieldError::new(field, code, message));
+    }
+
+    fn keep<T, E: Display>(&mut self, field: &str, code: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.problem(field, code, error.to_string())).ok()
+    }
+
+    fn parse<T: std::str::FromStr<Err: Display>>(
+        &mut self,
+        field: &str,
+        code: &str,
+        text: &str,
+    ) -> Option<T> {
+        self.keep(field, code, text.parse::<T>())
+    }
+
+    fn zone(&mut self, name: Option<&str>, default: &Zone) -> Option<Zone> {
+        name.map_or_else(|| Some(default.clone()), |name| self.parse("timezone", "unknown_timezone", name))
+    }
+
+    /// The one trigger that is given.
+    fn trigger(&mut self, config: &TaskConfig, context: &Context<'_>) -> Option<Trigger> {
+        let given: Vec<(&str, &str)> = [
+            ("preset", config.preset.as_deref()),
+            ("cron", config.cron.as_deref()),
+            ("at", config.at.as_deref()),
+            ("after", config.after.as_deref()),
+            ("onEvent", config.on_event.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(field, value)| Some((field, value?)))
+        .collect();
+        match given.as_slice() {
+            [] => self.no_trigger(&config.task_type),
+            [(field, value)] => self.read_trigger(field, value, context),
+            several => {
+                let names =
+                    several.iter().map(|(field, _)| format!("`{field}`")).collect::<Vec<_>>().join(", ");
+                for (field, _) in several {
+                    let message = format!("is one of several triggers ({names}): a task has exactly one");
+                    self.problem(field, "several_triggers", message);
+                }
+                None
+            }
+        }
+    }
+
+    fn no_trigger(&mut self, task_type: &str) -> Option<Trigger> {
+        let (field, message) = match task_type {
+            "event" => ("onEvent", "is required for a task of type `event`"),
+            _ => (
+                "cron",
+                "is missing: a task of type `schedule` has one of `preset`, `cron`, `at` and `after`",
+            ),
+        };
+        self.problem(field, "no_trigger", message);
+        None
+    }
+
+    fn read_trigger(&mut self, field: &str, value: &str, context: &Context<'_>) -> Option<Trigger> {
+        match field {
+            "preset" => self.preset(value, context.presets),
+            "cron" => Some(Trigger::Cron(value.to_owned())),
+            "at" => Some(Trigger::At(value.to_owned())),
+            "after" => Some(Trigger::After(value.to_owned())),
+            _ => self.parse("onEvent", "invalid_pattern", value).map(Trigger::OnEvent),
+        }
+    }
+
+    fn preset(&mut self, name: &str, presets: &BTreeMap<String, String>) -> Option<Trigger> {
+        let lower = name.to_lowercase();
+        if let Some(cron) = presets.get(&lower) {
+            return Some(Trigger::Preset { preset: lower, cron: cron.clone() });
+        }
+        let known = presets.keys().map(String::as_str).collect::<Vec<_>>();
+        let message = format!("`{name}` is not a preset; there are {}", known.join(", "));
+        let error = FieldError::new("preset", "unknown_preset", message);
+        self.problems.push(error.suggesting(nearest(name, known)));
+        None
+    }
+
+    fn task_type(&mut self, written: &str, trigger: &Trigger) {
+        let expected = trigger.task_type();
+        match written.parse::<TaskType>() {
+            Ok(given) if given == expected => {}
+            Ok(_) => {
+                let message = format!("must be `{}` for a task with this trigger", expected.as_str());
+                self.problem("type", "type_mismatch", message);
+            }
+            // An absent type is reported where the config is read.
+            Err(_) if written.is_empty() => {}
+            Err(_) => {
+                let error = FieldError::new(
+                    "type",
+                    "unknown_type",
+                    format!("`{written}` is neither `schedule` nor `event`"),
+                );
+                self.problems.push(error.suggesting(nearest(written, ["schedule", "event"])));
+            }
+        }
+    }
+
+    /// The first due time; an error if there is none, or if it is past.
+    fn first_due(
+        &mut self,
+        trigger: &Trigger,
+        zone: &Zone,
+        now: Timestamp,
+        allow_past: bool,
+    ) -> Option<Timestamp> {
+        match trigger {
+            Trigger::Preset { cron, .. } => {
+                self.keep("preset", "invalid_cron", Schedule::parse(cron, zone))?.next_after(now)
+            }
+            Trigger::Cron(cron) => {
+                let next = self.keep("cron", "invalid_cron", Schedule::parse(cron, zone))?.next_after(now);
+                if next.is_none() {
+                    self.problem("cron", "never_fires", format!("`{cron}` has no due time after now"));
+                }
+                next
+            }
+            Trigger::At(at) => {
+                let due = self.keep("at", "invalid_timestamp", resolve_at(at, zone))?;
+                if due < now && !allow_past {
+                    let message =
+                        format!("`{at}` is {due}, which is past; set `allowPast` to run the task at once");
+                    self.problem("at", "past", message);
+                }
+                Some(due)
+            }
+            Trigger::After(after) => Some(now.saturating_add(self.duration("after", after)?)),
+            Trigger::OnEvent(_) => None,
+        }
+    }
+
+    fn duration(&mut self, field: &str, text: &str) -> Option<Duration> {
+        self.keep(field, "invalid_duration", parse_duration(text))
+    }
+
+    fn duration_option(&mut self, field: &str, text: Option<&String>) -> Option<Duration> {
+        text.and_then(|text| self.duration(field, text))
+    }
+
+    fn retry(&mut self, policy: &RetryPolicyConfig) -> RetryPolicy {
+        if !(1..=ATTEMPTS_MAX).contains(&policy.max_attempts) {
+            let message = format!("is {}; must be 1 to {ATTEMPTS_MAX}", policy.max_attempts);
+            self.problem("retryPolicy.maxAttempts", "out_of_range", message);
+        }
+        let jitter = policy.jitter.unwrap_or(0.0);
+        if !(0.0..=1.0).contains(&jitter) {
+            self.problem("retryPolicy.jitter", "out_of_range", format!("is {jitter}; must be 0 to 1"));
+        }
+        let delay = self.duration_option("retryPolicy.delay", policy.delay.as_ref());
+        RetryPolicy {
+            max_attempts: policy.max_attempts,
+            delay: delay.unwrap_or(Duration::ZERO),
+            backoff: self.backoff(policy.backoff.as_deref()),
+            max_delay: self.duration_option("retryPolicy.maxDelay", policy.max_delay.as_ref()),
+            max_retry_duration: self
+                .duration_option("retryPolicy.maxRetryDuration", policy.max_retry_duration.as_ref()),
+            jitter,
+        }
+    }
+
+    fn backoff(&mut self, text: Option<&str>) -> Backoff {
+        match text {
+            None | Some("fixed") => Backoff::Fixed,
+            Some("exponential") => Backoff::Exponential,
+            Some(other) => {
+                let message = format!("`{other}` is neither `fixed` nor `exponential`");
+                let error = FieldError::new("retryPolicy.backoff", "unknown_backoff", message);
+                self.problems.push(error.suggesting(nearest(other, ["fixed", "exponential"])));
+                Backoff::Fixed
+            }
+        }
+    }
+
+    fn limits(&mut self, limits: &LimitsConfig) -> LimitWishes {
+        let timeout = self.duration_option("limits.timeout", limits.timeout.as_ref());
+        let zero = [
+            ("limits.fuel", limits.fuel == Some(0)),
+            ("limits.timeout", timeout == Some(Duration::ZERO)),
+            ("limits.memory", limits.memory == Some(0)),
+        ];
+        for (field, _) in zero.into_iter().filter(|(_, is_zero)| *is_zero) {
+            self.problem(field, "out_of_range", "must be more than zero");
+        }
+        LimitWishes { fuel: limits.fuel, timeout, memory_bytes: limits.memory }
+    }
+
+    fn metadata(&mut self, metadata: Option<serde_json::Map<String, serde_json::Value>>) -> Option<Arc<str>> {
+        let text = serde_json::Value::Object(metadata?).to_string();
+        if text.len() > METADATA_BYTES_MAX {
+            let message = format!("is {} bytes as JSON; at most {METADATA_BYTES_MAX} are kept", text.len());
+            self.problem("metadata", "too_large", message);
+        }
+        Some(text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn defined(mut config: Value) -> Result<NewTask, Vec<FieldError>> {
+        let presets = BTreeMap::from([("@daily".to_owned(), "0 0 * * *".to_owned())]);
+        let timezone = Zone::utc();
+        let now = "2025-06-01T12:00:00Z".parse().expect("a time");
+        config["id"] = "task".into();
+        config["plugin"] = "greeter".into();
+        let config = TaskConfig::from_json(config).expect("a config of the right shape");
+        define(config, &Context { presets: &presets, timezone: &timezone, now })
+    }
+
+    fn due(config: Value) -> String {
+        defined(config).expect("a valid task").next_run_at.expect("a due time").to_string()
+    }
+
+    fn refused(config: Value) -> Vec<(String, String)> {
+        let problems = defined(config).expect_err("an invalid task");
+        problems.into_iter().map(|problem| (problem.field, problem.code)).collect()
+    }
+
+    #[test]
+    fn each_trigger_has_its_first_due_time() {
+        assert_eq!(
+            due(json!({"type": "schedule", "preset": "@Daily", "timezone": "America/New_York"})),
+            "2025-06-02T04:00:00.000Z"
+        );
+        assert_eq!(due(json!({"type": "schedule", "cron": "0 9 * * 1"})), "2025-06-02T09:00:00.000Z");
+        assert_eq!(due(json!({"type": "schedule", "at": "2025-09-01T15:00:00"})), "2025-09-01T15:00:00.000Z");
+        assert_eq!(due(json!({"type": "schedule", "after": "in 1 day"})), "2025-06-02T12:00:00.000Z");
+        assert_eq!(defined(json!({"type": "event", "onEvent": "user:*"})).expect("valid").next_run_at, None);
+    }
+
+    #[test]
+    fn a_task_has_exactly_one_trigger_of_its_type() {
+        let several = refused(json!({"type": "schedule", "cron": "* * * * *", "after": "5m"}));
+        assert_eq!(several, [("cron", "several_triggers"), ("after", "several_triggers")].map(owned));
+        assert_eq!(refused(json!({"type": "schedule"})), [("cron", "no_trigger")].map(owned));
+        assert_eq!(refused(json!({"type": "event"})), [("onEvent", "no_trigger")].map(owned));
+        let mismatch = refused(json!({"type": "event", "cron": "* * * * *"}));
+        assert_eq!(mismatch, [("type", "type_mismatch")].map(owned));
+        assert_eq!(
+            refused(json!({"type": "shedule", "cron": "* * * * *"})),
+            [("type", "unknown_type")].map(owned)
+        );
+    }
+
+    #[test]
+    fn every_problem_is_found_at_once() {
+        let problems = refused(json!({
+            "type": "schedule", "cron": "61 * * * *", "timezone": "Europe/Atlantis",
+            "retryPolicy": {"maxAttempts": 0, "delay": "soon", "backoff": "linear", "jitter": 2},
+            "limits": {"fuel": 0, "timeout": "1 fortnight"},
+        }));
+        let fields: Vec<_> = problems.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "timezone",
+                "retryPolicy.maxAttempts",
+                "retryPolicy.jitter",
+                "retryPolicy.delay",
+                "retryPolicy.backoff",
+                "limits.timeout",
+                "limits.fuel"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_past_time_is_refused_unless_allowed() {
+        let past = json!({"type": "schedule", "at": "2024-12-25T09:00:00"});
+        assert_eq!(refused(past), [("at", "past")].map(owned));
+        let allowed = json!({"type": "schedule", "at": "2024-12-25T09:00:00", "allowPast": true});
+        assert_eq!(due(allowed), "2024-12-25T09:00:00.000Z");
+    }
+
+    fn owned((field, code): (&str, &str)) -> (String, String) {
+        (field.to_owned(), code.to_owned())
+    }
+}

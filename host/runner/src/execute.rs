@@ -1,0 +1,167 @@
+//! One execution: into the sandbox, and out of it into the store.
+
+use std::sync::Arc;
+
+use innkeeper_model::BoxFuture;
+use innkeeper_model::execution::{Execution, ExecutionStatus, FailureKind};
+use innkeeper_model::id::EventId;
+use innkeeper_model::sandbox::{Effects, Invocation, Outcome, PublishedEvent, Report, StopReason};
+use innkeeper_store::{Claimed, NewEvent, Settled, Settlement, StoreError, Verdict};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use crate::bus::{ChangeKind, ExecutionEnded, Message, TaskChange};
+use crate::fire::NAP;
+use crate::state::Shared;
+use crate::verdict::after_failure;
+
+/// Runs a claimed execution to its end and settles it. The slot is free again when this is done.
+pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
+    let stop = shared.register(claimed.execution_id);
+    let report = shared.sandbox.execute(invocation(&shared, &claimed), stopped(stop)).await;
+    shared.unregister(&claimed.execution_id);
+    let settlement = settlement(&shared, &claimed, report);
+    if let Some(settled) = settle(&shared, &settlement).await {
+        tell(&shared, &claimed, settlement, &settled);
+        shared.enqueue(settled.queued);
+    }
+    drop(slot);
+}
+
+fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
+    Invocation {
+        tenant: claimed.tenant.clone(),
+        task_id: claimed.task_id.clone(),
+        run_id: claimed.run_id,
+        execution_id: claimed.execution_id,
+        plugin: claimed.plugin.clone(),
+        digest: claimed.digest,
+        attempt: claimed.attempt,
+        max_attempts: claimed.retry.max_attempts,
+        scheduled_at: claimed.scheduled_at,
+        started_at: claimed.started_at,
+        metadata: claimed.metadata.clone(),
+        event: claimed.event.clone(),
+        data: claimed.data.clone(),
+        limits: shared.config.limits.narrowed(&claimed.limits),
+        state: Arc::clone(&shared.state_reader),
+    }
+}
+
+/// Resolves when the execution is told to stop.
+fn stopped(mut stop: watch::Receiver<Option<StopReason>>) -> BoxFuture<StopReason> {
+    Box::pin(async move {
+        if stop.wait_for(Option::is_some).await.is_err() {
+            // The sender is gone: the execution has ended, and nobody stops it any more.
+            return std::future::pending().await;
+        }
+        let reason = *stop.borrow();
+        reason.unwrap_or(StopReason::Interrupted)
+    })
+}
+
+fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement {
+    let completed_at = shared.clock.now().max(claimed.started_at);
+    let verdict = match report.outcome {
+        Outcome::Success(output) => success(shared, claimed, output, report.effects),
+        Outcome::Failure(failure) => Verdict::Failure {
+            kind: failure.kind,
+            run: after_failure(claimed, &failure, completed_at),
+            error: failure.message,
+        },
+    };
+    Settlement {
+        tenant: claimed.tenant.clone(),
+        task_id: claimed.task_id.clone(),
+        run_id: claimed.run_id,
+        execution_id: claimed.execution_id,
+        completed_at,
+        verdict,
+        receipt: report.receipt,
+        logs: report.logs,
+    }
+}
+
+fn success(shared: &Shared, claimed: &Claimed, output: Option<String>, effects: Effects) -> Verdict {
+    let publish = |published: PublishedEvent| NewEvent {
+        id: shared.ids.next(EventId::new),
+        listeners: shared.listeners(&claimed.tenant, published.event.as_str()),
+        event: published.event,
+        data: published.data,
+        hops: claimed.hops.saturating_add(1),
+        source: Some(claimed.run_id),
+        idempotency_key: None,
+    };
+    Verdict::Success {
+        output,
+        writes: effects.writes,
+        events: effects.events.into_iter().map(publish).collect(),
+    }
+}
+
+/// Settles, again and again while the store cannot write but may be able to later. `None` if it has stopped: then the
+/// next start finds the execution running, and recovers it.
+async fn settle(shared: &Shared, settlement: &Settlement) -> Option<Settled> {
+    let id = settlement.execution_id;
+    loop {
+        match shared.store.settle(settlement.clone()).await {
+            Ok(settled) => return Some(settled),
+            Err(error @ (StoreError::Full | StoreError::Locked)) => {
+                tracing::error!(execution_id = %id, %error, "run.settle failed, will be tried again");
+                tokio::time::sleep(NAP).await;
+            }
+            Err(error) => {
+                tracing::error!(execution_id = %id, %error, "run.settle failed");
+                return None;
+            }
+        }
+    }
+}
+
+/// Tells the log and the live subscribers what was stored.
+fn tell(shared: &Shared, claimed: &Claimed, settlement: Settlement, settled: &Settled) {
+    let (tenant, task_id) = (&claimed.tenant, &claimed.task_id);
+    if let Verdict::Success { events, .. } = &settlement.verdict {
+        for event in events {
+            crate::publish::tell(shared, tenant, event, settlement.completed_at);
+        }
+    }
+    let ended = ended(claimed, settlement);
+    let execution = &ended.execution;
+    let (run_id, execution_id) = (execution.run_id, execution.id);
+    let kind = execution.kind.map(FailureKind::as_str);
+    let status = execution.status.as_str();
+    let duration_ms = execution.completed_at.map(|end| end.since(execution.started_at).as_millis());
+    let error = execution.error.as_deref();
+    tracing::info!(%tenant, %task_id, %run_id, %execution_id, status, kind, error, duration_ms, "run.executed");
+    shared.bus.publish(tenant, &format!("execution:{task_id}"), || Message::Execution(Arc::new(ended)));
+    if settled.task_removed {
+        let change = TaskChange { task_id: task_id.clone(), change: ChangeKind::Finished };
+        shared.bus.publish(tenant, &format!("task:{task_id}"), || Message::Task(change));
+    }
+}
+
+fn ended(claimed: &Claimed, settlement: Settlement) -> ExecutionEnded {
+    let (status, output, kind, error) = match settlement.verdict {
+        Verdict::Success { output, .. } => (ExecutionStatus::Success, output, None, None),
+        Verdict::Failure { kind, error, .. } => (ExecutionStatus::Failed, None, Some(kind), Some(error)),
+    };
+    let execution = Execution {
+        id: claimed.execution_id,
+        task_id: claimed.task_id.clone(),
+        status,
+        started_at: claimed.started_at,
+        completed_at: Some(settlement.completed_at),
+        error,
+        attempt: claimed.attempt,
+        run_id: claimed.run_id,
+        kind,
+        trigger: claimed.trigger,
+        event: claimed.event.clone(),
+        scheduled_at: claimed.scheduled_at,
+        output,
+        receipt: Some(settlement.receipt),
+        plugin: claimed.plugin.clone(),
+        plugin_digest: claimed.digest,
+    };
+    ExecutionEnded { execution, logs: settlement.logs }
+}

@@ -1,0 +1,77 @@
+//! The loop that turns due times into runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use innkeeper_model::id::RunId;
+use innkeeper_model::time::Timestamp;
+use innkeeper_store::{DueDecision, DueTask, StoreError};
+
+use crate::plan::plan;
+use crate::state::Shared;
+
+/// The longest sleep before the wall clock is looked at again: a clock that jumped costs a second, not a schedule.
+pub(crate) const NAP: Duration = Duration::from_secs(1);
+
+/// Tasks decided in one transaction.
+const GROUP_MAX: u32 = 500;
+
+/// Records what is due until the runner stops.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut next_due = None;
+    let mut nudged = true;
+    while !shared.stopping.is_cancelled() {
+        // Registered before anything is read, so that no change is missed.
+        let nudge = shared.scheduled.notified();
+        tokio::pin!(nudge);
+        nudge.as_mut().enable();
+        let now = shared.clock.now();
+        if nudged || next_due.is_some_and(|due| due <= now) {
+            match record_all_due(&shared).await {
+                Ok(next) => next_due = next,
+                Err(StoreError::Stopped) => return,
+                // The next turn is the retry.
+                Err(error) => tracing::error!(%error, "fire.record failed"),
+            }
+        }
+        let wait = next_due.map_or(NAP, |due: Timestamp| due.since(shared.clock.now()).min(NAP));
+        nudged = tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            () = nudge => true,
+            () = tokio::time::sleep(wait) => false,
+        };
+    }
+}
+
+/// Records everything that is due, and returns when something will be next.
+async fn record_all_due(shared: &Shared) -> Result<Option<Timestamp>, StoreError> {
+    loop {
+        let now = shared.clock.now();
+        let due = shared.store.due_tasks(now, GROUP_MAX).await?;
+        if due.is_empty() {
+            return shared.store.next_due().await;
+        }
+        let decisions = due.iter().map(|task| decide(shared, task, now)).collect();
+        let queued = shared.store.record_due(decisions, now).await?;
+        tracing::debug!(tasks = due.len(), runs = queued.len(), "fire.recorded");
+        shared.enqueue(queued);
+    }
+}
+
+fn decide(shared: &Shared, task: &DueTask, now: Timestamp) -> DueDecision {
+    let planned = plan(task, now, || shared.ids.next(RunId::new));
+    planned.unwrap_or_else(|| {
+        let (task_id, tenant) = (&task.id, &task.tenant);
+        tracing::error!(%tenant, %task_id, "fire.plan failed: the schedule is no longer understood; it stops");
+        DueDecision {
+            tenant: task.tenant.clone(),
+            task_id: task.id.clone(),
+            due_at: task.due_at,
+            fire: Vec::new(),
+            skip_overlap: true,
+            skips: Vec::new(),
+            cursor: task.due_at,
+            next_run_at: None,
+        }
+    })
+}

@@ -1,0 +1,129 @@
+//! What becomes of a due task: pure.
+
+use innkeeper_model::id::RunId;
+use innkeeper_model::time::Timestamp;
+use innkeeper_schedule::cron::Schedule;
+use innkeeper_schedule::misfire::{self, Misfire};
+use innkeeper_schedule::zone::Zone;
+use innkeeper_store::{DueDecision, DueTask, Skip, SkipReason};
+
+/// Decides every due time of `due` up to `now`. `make_id` gives each run its identifier. `None` if the pattern or the
+/// zone of a stored task is no longer understood.
+pub(crate) fn plan(due: &DueTask, now: Timestamp, make_id: impl FnMut() -> RunId) -> Option<DueDecision> {
+    match due.trigger.cron() {
+        None => Some(one_off(due, make_id)),
+        Some(cron) => {
+            let zone: Zone = due.timezone.parse().ok()?;
+            let schedule = Schedule::parse(cron, &zone).ok()?;
+            Some(repeating(due, &schedule, now, make_id))
+        }
+    }
+}
+
+/// A one-off fires however late it is, and is never due again.
+fn one_off(due: &DueTask, mut make_id: impl FnMut() -> RunId) -> DueDecision {
+    DueDecision {
+        tenant: due.tenant.clone(),
+        task_id: due.id.clone(),
+        due_at: due.due_at,
+        fire: vec![(due.due_at, make_id())],
+        skip_overlap: false,
+        skips: Vec::new(),
+        cursor: due.due_at,
+        next_run_at: None,
+    }
+}
+
+fn repeating(
+    due: &DueTask,
+    schedule: &Schedule,
+    now: Timestamp,
+    mut make_id: impl FnMut() -> RunId,
+) -> DueDecision {
+    let before_due = Timestamp::from_millis(due.due_at.as_millis() - 1);
+    let decision = misfire::decide(schedule, before_due, now, Misfire::RunOnce);
+    let skip = |range: &misfire::SkippedRange| Skip {
+        reason: SkipReason::Misfire,
+        from: range.from,
+        to: range.to,
+        count: range.count,
+    };
+    DueDecision {
+        tenant: due.tenant.clone(),
+        task_id: due.id.clone(),
+        due_at: due.due_at,
+        fire: decision.fire.iter().map(|at| (*at, make_id())).collect(),
+        skip_overlap: true,
+        skips: decision.skipped.iter().map(skip).collect(),
+        cursor: decision.cursor,
+        next_run_at: decision.next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use innkeeper_model::id::TenantId;
+    use innkeeper_model::task::Trigger;
+
+    use super::*;
+
+    fn due(trigger: Trigger, due_at: &str) -> DueTask {
+        DueTask {
+            tenant: TenantId::default_tenant(),
+            id: "task".parse().expect("an id"),
+            trigger,
+            timezone: "UTC".to_owned(),
+            due_at: at(due_at),
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn planned(due: &DueTask, now: &str) -> DueDecision {
+        let mut number = 0;
+        let make_id = || {
+            number += 1;
+            RunId::new(at(now), [number; 10])
+        };
+        plan(due, at(now), make_id).expect("a decision")
+    }
+
+    #[test]
+    fn a_due_time_fires_and_the_task_moves_on() {
+        let due = due(Trigger::Cron("*/2 * * * * *".to_owned()), "2025-01-01T00:00:02Z");
+        let decision = planned(&due, "2025-01-01T00:00:02.010Z");
+        assert_eq!(decision.fire.len(), 1);
+        assert_eq!(decision.next_run_at, Some(at("2025-01-01T00:00:04Z")));
+        assert!(decision.skips.is_empty());
+    }
+
+    #[test]
+    fn a_month_of_missed_seconds_is_one_run_and_one_skip() {
+        let due = due(Trigger::Cron("* * * * * *".to_owned()), "2025-01-01T00:00:00Z");
+        let decision = planned(&due, "2025-02-01T00:00:00.500Z");
+        let skipped: u64 = decision.skips.iter().map(|skip| skip.count).sum();
+        assert_eq!(decision.skips.len(), 1);
+        assert_eq!(skipped + decision.fire.len() as u64, 31 * 86_400 + 1);
+        assert_eq!(decision.next_run_at, Some(at("2025-02-01T00:00:01Z")));
+    }
+
+    #[test]
+    fn a_one_off_fires_however_late_and_never_again() {
+        let due = due(Trigger::After("5m".to_owned()), "2025-01-01T00:00:00Z");
+        let decision = planned(&due, "2026-01-01T00:00:00Z");
+        assert_eq!(decision.fire.len(), 1);
+        assert_eq!(decision.next_run_at, None);
+    }
+
+    #[test]
+    fn what_is_no_longer_understood_is_not_planned() {
+        let mut gone = due(Trigger::Cron("0 0 * * *".to_owned()), "2025-01-01T00:00:00Z");
+        gone.timezone = "Europe/Atlantis".to_owned();
+        assert_eq!(
+            plan(&gone, at("2025-01-01T00:00:00Z"), || RunId::new(at("2025-01-01T00:00:00Z"), [0; 10])),
+            None
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! Uploading and looking up plugins.
+
+use std::sync::Arc;
+
+use innkeeper_model::id::{PluginName, TenantId};
+use innkeeper_store::{Plugin, PluginPut, PluginVersion};
+
+use crate::error::RunnerError;
+use crate::state::Shared;
+use crate::task_runner::TaskRunner;
+
+impl TaskRunner {
+    /// Checks a component and makes it the plugin's active version.
+    ///
+    /// # Errors
+    /// [`RunnerError::Refused`] if it is no plugin this host can run; then nothing is kept.
+    pub async fn push_plugin(
+        &self,
+        tenant: &TenantId,
+        name: PluginName,
+        component: Arc<[u8]>,
+    ) -> Result<(Plugin, PluginPut), RunnerError> {
+        self.refuse_when_stopping()?;
+        push(&self.0, tenant, name, component).await
+    }
+
+    /// The plugin of this name.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is none.
+    pub async fn plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<Plugin, RunnerError> {
+        self.0.store.plugin(tenant, name).await?.ok_or_else(|| RunnerError::not_found("plugin", name))
+    }
+
+    /// Every plugin of the tenant, by name.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn plugins(&self, tenant: &TenantId) -> Result<Vec<Plugin>, RunnerError> {
+        Ok(self.0.store.plugins(tenant).await?)
+    }
+
+    /// Deletes a plugin with its versions.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is none; [`StoreError::PluginInUse`] if tasks name it.
+    pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<(), RunnerError> {
+        let deleted = self.0.store.delete_plugin(tenant, name).await?;
+        if deleted { Ok(()) } else { Err(RunnerError::not_found("plugin", name)) }
+    }
+}
+
+/// Has the sandbox check a component and, if it is good, stores it as the plugin's active version.
+async fn push(
+    shared: &Shared,
+    tenant: &TenantId,
+    name: PluginName,
+    component: Arc<[u8]>,
+) -> Result<(Plugin, PluginPut), RunnerError> {
+    let admission = shared.sandbox.admit(Arc::clone(&component)).await?;
+    let version =
+        PluginVersion { name: name.clone(), digest: admission.digest, imports: admission.imports, component };
+    let put = shared.store.put_plugin(tenant, version, shared.clock.now()).await?;
+    let digest = admission.digest;
+    tracing::info!(%tenant, plugin = %name, %digest, changed = put == PluginPut::Activated, "plugin.pushed");
+    let stored = shared.store.plugin(tenant, &name).await?;
+    let plugin = stored.ok_or_else(|| RunnerError::not_found("plugin", &name))?;
+    Ok((plugin, put))
+}

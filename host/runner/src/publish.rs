@@ -1,0 +1,122 @@
+//! Publishing events.
+
+use std::sync::Arc;
+
+use innkeeper_model::event::Event;
+use innkeeper_model::id::{EventId, TenantId};
+use innkeeper_model::problem::FieldError;
+use innkeeper_model::time::Timestamp;
+use innkeeper_model::topic::{EventName, TopicPattern};
+use innkeeper_store::{EventReceipt, NewEvent};
+use serde_json::Value;
+
+use crate::bus::{Message, Subscription};
+use crate::error::RunnerError;
+use crate::state::Shared;
+use crate::task_runner::TaskRunner;
+
+/// An event that a client publishes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Publication {
+    /// Its name.
+    pub event: String,
+    /// Its data.
+    pub data: Option<Value>,
+    /// Names the publication: a second one with the same key answers as the first did and does nothing.
+    pub idempotency_key: Option<String>,
+}
+
+impl TaskRunner {
+    /// Publishes events, all or none: each becomes a run of every task that listens to it. The answers come after the
+    /// commit, in order.
+    ///
+    /// # Errors
+    /// [`RunnerError::Invalid`] with every problem of every event.
+    pub async fn publish_events(
+        &self,
+        tenant: &TenantId,
+        publications: Vec<Publication>,
+    ) -> Result<Vec<EventReceipt>, RunnerError> {
+        self.refuse_when_stopping()?;
+        publish(&self.0, tenant, publications).await
+    }
+
+    /// Subscribes to live topics: `event:<name>`, `task:<task id>`, `execution:<task id>`.
+    #[must_use]
+    pub fn subscribe(&self, tenant: &TenantId, pattern: &TopicPattern) -> Subscription {
+        self.0.bus.subscribe(tenant, pattern)
+    }
+}
+
+/// Checks and records events, all or none, and hands their runs to the dispatch loop. The answers are in their order.
+async fn publish(
+    shared: &Shared,
+    tenant: &TenantId,
+    publications: Vec<Publication>,
+) -> Result<Vec<EventReceipt>, RunnerError> {
+    let single = publications.len() == 1;
+    let mut problems = Vec::new();
+    let mut events = Vec::with_capacity(publications.len());
+    for (index, publication) in publications.into_iter().enumerate() {
+        let prefix = if single { String::new() } else { format!("{index}.") };
+        events.extend(check(shared, tenant, publication, &prefix, &mut problems));
+    }
+    if !problems.is_empty() {
+        return Err(RunnerError::Invalid(problems));
+    }
+    let now = shared.clock.now();
+    let recorded = shared.store.record_events(tenant, events.clone(), now).await?;
+    for (event, receipt) in events.iter().zip(&recorded) {
+        // A repeated publication is not news.
+        if event.id == receipt.id {
+            tracing::info!(%tenant, event = %event.event, event_id = %event.id, runs = receipt.runs, "event.published");
+            tell(shared, tenant, event, now);
+        }
+    }
+    shared.enqueue(recorded.iter().flat_map(|receipt| receipt.queued.iter().cloned()));
+    Ok(recorded)
+}
+
+fn check(
+    shared: &Shared,
+    tenant: &TenantId,
+    publication: Publication,
+    prefix: &str,
+    problems: &mut Vec<FieldError>,
+) -> Option<NewEvent> {
+    let before = problems.len();
+    let mut problem = |field: &str, code, message| {
+        problems.push(FieldError::new(format!("{prefix}{field}"), code, message))
+    };
+    let event = publication.event.parse::<EventName>();
+    if let Err(error) = &event {
+        problem("event", "invalid_event_name", error.to_string());
+    }
+    let data = publication.data.map(|data| data.to_string());
+    let max = shared.config.event_data_bytes_max;
+    if let Some(bytes) = data.as_ref().map(String::len).filter(|bytes| *bytes > max) {
+        problem("data", "too_large", format!("is {bytes} bytes; at most {max} are taken"));
+    }
+    let key = publication.idempotency_key;
+    if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 200) {
+        problem("idempotencyKey", "invalid_key", "must be 1 to 200 bytes".to_owned());
+    }
+    let event = event.ok().filter(|_| problems.len() == before)?;
+    Some(NewEvent {
+        id: shared.ids.next(EventId::new),
+        listeners: shared.listeners(tenant, event.as_str()),
+        event,
+        data,
+        hops: 0,
+        source: None,
+        idempotency_key: key,
+    })
+}
+
+/// Tells live subscribers of a recorded event.
+pub(crate) fn tell(shared: &Shared, tenant: &TenantId, event: &NewEvent, published_at: Timestamp) {
+    shared.bus.publish(tenant, &format!("event:{}", event.event), || {
+        let (id, name, data) = (event.id, event.event.clone(), event.data.clone());
+        Message::Event(Arc::new(Event { id, event: name, data, published_at }))
+    });
+}

@@ -1,0 +1,154 @@
+//! What the parts of one runner share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use innkeeper_model::BoxFuture;
+use innkeeper_model::clock::Clock;
+use innkeeper_model::id::{Digest, ExecutionId, RunId, TaskId, TenantId};
+use innkeeper_model::sandbox::{Sandbox, StateError, StateReader, StopReason};
+use innkeeper_model::topic::{PatternIndex, TopicPattern};
+use innkeeper_store::{QueuedRun, Store};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bus::Bus;
+use crate::config::RunnerConfig;
+use crate::ids::IdSource;
+use crate::queue::DispatchQueue;
+
+/// The shared parts.
+pub(crate) struct Shared {
+    pub(crate) config: RunnerConfig,
+    pub(crate) store: Store,
+    pub(crate) sandbox: Arc<dyn Sandbox>,
+    pub(crate) state_reader: Arc<dyn StateReader>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: IdSource,
+    pub(crate) bus: Bus,
+    pub(crate) presets: BTreeMap<String, String>,
+    pub(crate) subscriptions: RwLock<HashMap<TenantId, PatternIndex<TaskId>>>,
+    pub(crate) queue: Mutex<DispatchQueue>,
+    pub(crate) running: Mutex<HashMap<ExecutionId, watch::Sender<Option<StopReason>>>>,
+    /// Free slots for executions.
+    pub(crate) slots: Arc<Semaphore>,
+    /// Nudges the dispatch loop.
+    pub(crate) queued: Notify,
+    /// Nudges the fire loop.
+    pub(crate) scheduled: Notify,
+    /// Ends the loops.
+    pub(crate) stopping: CancellationToken,
+    /// The loops.
+    pub(crate) loops: TaskTracker,
+    /// The executions.
+    pub(crate) executions: TaskTracker,
+}
+
+impl Shared {
+    /// Hands runs to the dispatch loop.
+    pub(crate) fn enqueue(&self, runs: impl IntoIterator<Item = QueuedRun>) {
+        let now = self.clock.now();
+        let mut queue = self.lock_queue();
+        for run in runs {
+            queue.push(run, now);
+        }
+        drop(queue);
+        self.queued.notify_one();
+    }
+
+    pub(crate) fn lock_queue(&self) -> MutexGuard<'_, DispatchQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes an execution as running; the receiver hears when it is to stop.
+    pub(crate) fn register(&self, id: ExecutionId) -> watch::Receiver<Option<StopReason>> {
+        let (sender, receiver) = watch::channel(None);
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        receiver
+    }
+
+    /// Notes that an execution has ended.
+    pub(crate) fn unregister(&self, id: &ExecutionId) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Tells an execution to stop. `false` if it does not run here.
+    pub(crate) fn stop(&self, id: &ExecutionId, reason: StopReason) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.get(id).is_some_and(|sender| sender.send(Some(reason)).is_ok())
+    }
+
+    /// Tells every execution to stop.
+    pub(crate) fn stop_all(&self, reason: StopReason) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for sender in running.values() {
+            sender.send_replace(Some(reason));
+        }
+    }
+
+    pub(crate) fn listen(&self, tenant: &TenantId, pattern: &TopicPattern, task: TaskId) {
+        let mut subscriptions = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
+        subscriptions.entry(tenant.clone()).or_default().insert(pattern, task);
+    }
+
+    pub(crate) fn stop_listening(&self, tenant: &TenantId, pattern: &TopicPattern, task: &TaskId) {
+        let mut subscriptions = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(patterns) = subscriptions.get_mut(tenant) {
+            patterns.remove(pattern, task);
+        }
+    }
+
+    /// The tasks that listen to `event`, each with an id for its run.
+    pub(crate) fn listeners(&self, tenant: &TenantId, event: &str) -> Vec<(TaskId, RunId)> {
+        let subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(patterns) = subscriptions.get(tenant) else { return Vec::new() };
+        let mut tasks = patterns.matching(event);
+        tasks.sort_unstable();
+        tasks.into_iter().map(|task| (task, self.ids.next(RunId::new))).collect()
+    }
+}
+
+/// Stored state, as executions may read it.
+pub(crate) struct StoredState(pub(crate) Store);
+
+impl StateReader for StoredState {
+    fn component(
+        &self,
+        tenant: &TenantId,
+        digest: &Digest,
+    ) -> BoxFuture<Result<Option<Arc<[u8]>>, StateError>> {
+        let (store, tenant, digest) = (self.0.clone(), tenant.clone(), *digest);
+        Box::pin(async move {
+            store.component(&tenant, &digest).await.map_err(|error| StateError(error.to_string()))
+        })
+    }
+
+    fn value(
+        &self,
+        tenant: &TenantId,
+        bucket: &str,
+        key: &str,
+    ) -> BoxFuture<Result<Option<Vec<u8>>, StateError>> {
+        let (store, tenant) = (self.0.clone(), tenant.clone());
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        Box::pin(async move {
+            store.value(&tenant, &bucket, &key).await.map_err(|error| StateError(error.to_string()))
+        })
+    }
+
+    fn keys(
+        &self,
+        tenant: &TenantId,
+        bucket: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> BoxFuture<Result<Vec<String>, StateError>> {
+        let (store, tenant) = (self.0.clone(), tenant.clone());
+        let (bucket, after) = (bucket.to_owned(), after.map(str::to_owned));
+        Box::pin(async move {
+            let keys = store.keys(&tenant, &bucket, after.as_deref(), limit).await;
+            keys.map_err(|error| StateError(error.to_string()))
+        })
+    }
+}

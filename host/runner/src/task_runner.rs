@@ -1,0 +1,146 @@
+//! The runner's handle: starting and stopping it. What a client asks of it stands in `tasks`, `query`, `publish` and
+//! `plugins`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use innkeeper_model::clock::Clock;
+use innkeeper_model::id::{TaskId, TenantId};
+use innkeeper_model::sandbox::{Sandbox, StopReason};
+use innkeeper_model::time::Timestamp;
+use innkeeper_schedule::preset::PRESETS;
+use innkeeper_store::{Preset, Store};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bus::{Bus, ChangeKind, Message, TaskChange};
+use crate::config::RunnerConfig;
+use crate::error::RunnerError;
+use crate::ids::IdSource;
+use crate::state::{Shared, StoredState};
+use crate::{dispatch, fire};
+
+/// A running task runner; clones share it. Everything is asked for a tenant.
+#[derive(Clone)]
+pub struct TaskRunner(pub(crate) Arc<Shared>);
+
+impl TaskRunner {
+    /// Starts a runner on a store that nobody else uses: recovers what an earlier one left, then begins to fire and to
+    /// dispatch. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn start(
+        config: RunnerConfig,
+        store: Store,
+        sandbox: Arc<dyn Sandbox>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RunnerError> {
+        let built_in = PRESETS.iter().map(|preset| Preset {
+            name: preset.name.to_owned(),
+            description: preset.description.to_owned(),
+            cron: preset.cron.to_owned(),
+        });
+        store.ensure_presets(built_in.collect()).await?;
+        let recovered = store.recover(clock.now()).await?;
+        if recovered.interrupted > 0 {
+            tracing::warn!(interrupted = recovered.interrupted, ended = recovered.ended, "runner.recovered");
+        }
+        let shared = Arc::new(share(config, store, sandbox, clock).await?);
+        for subscriber in shared.store.subscribers().await? {
+            shared.listen(&subscriber.tenant, &subscriber.pattern, subscriber.task_id);
+        }
+        shared.enqueue(shared.store.queued_runs(None).await?);
+        shared.loops.spawn(fire::run(Arc::clone(&shared)));
+        shared.loops.spawn(dispatch::run(Arc::clone(&shared)));
+        Ok(Self(shared))
+    }
+
+    /// Stops taking work, waits for running executions up to the configured grace, or until `hurry` resolves, then
+    /// interrupts them: their runs go back without using up an attempt. Returns when everything is settled.
+    pub async fn shutdown(&self, hurry: impl Future<Output = ()>) {
+        let shared = &self.0;
+        shared.stopping.cancel();
+        shared.loops.close();
+        shared.loops.wait().await;
+        shared.executions.close();
+        tokio::select! {
+            () = shared.executions.wait() => {}
+            () = tokio::time::sleep(shared.config.shutdown_grace) => {}
+            () = hurry => {}
+        }
+        shared.stop_all(StopReason::Interrupted);
+        shared.executions.wait().await;
+        tracing::info!("runner.stopped");
+    }
+
+    /// Resolves when the runner can no longer do its work: the store has stopped by itself.
+    pub async fn failed(&self) {
+        self.0.store.stopped().await;
+    }
+
+    /// Makes the loops look at the clock now.
+    pub fn wake(&self) {
+        self.0.scheduled.notify_one();
+        self.0.queued.notify_one();
+    }
+
+    /// Whether the runner takes no more work.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.0.stopping.is_cancelled()
+    }
+
+    /// The settings it was started with.
+    #[must_use]
+    pub fn config(&self) -> &RunnerConfig {
+        &self.0.config
+    }
+
+    /// The time it goes by.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn refuse_when_stopping(&self) -> Result<(), RunnerError> {
+        if self.is_stopping() { Err(RunnerError::ShuttingDown) } else { Ok(()) }
+    }
+
+    pub(crate) fn tell(&self, tenant: &TenantId, id: &TaskId, change: ChangeKind) {
+        tracing::info!(%tenant, task_id = %id, ?change, "task.changed");
+        let changed = || Message::Task(TaskChange { task_id: id.clone(), change });
+        self.0.bus.publish(tenant, &format!("task:{id}"), changed);
+    }
+}
+
+async fn share(
+    config: RunnerConfig,
+    store: Store,
+    sandbox: Arc<dyn Sandbox>,
+    clock: Arc<dyn Clock>,
+) -> Result<Shared, RunnerError> {
+    let presets: BTreeMap<_, _> =
+        store.presets().await?.into_iter().map(|preset| (preset.name, preset.cron)).collect();
+    let slots = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
+    Ok(Shared {
+        config,
+        state_reader: Arc::new(StoredState(store.clone())),
+        store,
+        sandbox,
+        ids: IdSource::new(Arc::clone(&clock)),
+        clock,
+        bus: Bus::default(),
+        presets,
+        subscriptions: std::sync::RwLock::default(),
+        queue: std::sync::Mutex::default(),
+        running: std::sync::Mutex::default(),
+        slots,
+        queued: Notify::new(),
+        scheduled: Notify::new(),
+        stopping: CancellationToken::new(),
+        loops: TaskTracker::new(),
+        executions: TaskTracker::new(),
+    })
+}

@@ -1,0 +1,156 @@
+//! Creating, controlling and starting tasks.
+
+use innkeeper_model::id::{PluginName, RunId, TaskId, TenantId};
+use innkeeper_model::problem::{FieldError, nearest};
+use innkeeper_model::sandbox::StopReason;
+use innkeeper_model::task::{Task, Trigger};
+use innkeeper_model::task_config::TaskConfig;
+use innkeeper_store::{ManualRun, StoreError};
+use serde_json::Value;
+
+use crate::bus::ChangeKind;
+use crate::define::{Context, define, next_due};
+use crate::error::RunnerError;
+use crate::task_runner::TaskRunner;
+
+impl TaskRunner {
+    /// Stores a task; it is active at once unless it is paused.
+    ///
+    /// # Errors
+    /// [`RunnerError::Invalid`] with every problem of the config; [`StoreError::TaskExists`] if the id is taken.
+    pub async fn create_task(&self, tenant: &TenantId, config: TaskConfig) -> Result<Task, RunnerError> {
+        self.refuse_when_stopping()?;
+        let shared = &self.0;
+        let context =
+            Context { presets: &shared.presets, timezone: &shared.config.timezone, now: shared.clock.now() };
+        let plugin = config.plugin.clone();
+        let defined = define(config, &context);
+        let missing = self.missing_plugin(tenant, &plugin).await?;
+        let new = match (defined, missing) {
+            (Ok(new), None) => new,
+            (Ok(_), Some(problem)) => return Err(RunnerError::Invalid(vec![problem])),
+            (Err(mut problems), missing) => {
+                problems.extend(missing);
+                return Err(RunnerError::Invalid(problems));
+            }
+        };
+        let task = match shared.store.create_task(tenant, new).await {
+            // It was deleted between the check and the insertion.
+            Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
+            stored => stored?,
+        };
+        if let Trigger::OnEvent(pattern) = &task.definition.trigger {
+            shared.listen(tenant, pattern, task.definition.id.clone());
+        }
+        shared.scheduled.notify_one();
+        self.tell(tenant, &task.definition.id, ChangeKind::Created);
+        Ok(task)
+    }
+
+    /// Pauses a task: it neither fires nor starts until it is resumed; what executes goes on. Returns whether it was
+    /// not paused before.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such task.
+    pub async fn pause_task(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
+        let paused = self.0.store.pause_task(tenant, id).await?;
+        let changed = paused.ok_or_else(|| RunnerError::not_found("task", id))?;
+        if changed {
+            self.tell(tenant, id, ChangeKind::Paused);
+        }
+        Ok(changed)
+    }
+
+    /// Resumes a task. Due times that passed meanwhile are not made up for; a one-off whose time has come runs now.
+    /// Returns whether it was paused before.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such task.
+    pub async fn resume_task(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
+        let shared = &self.0;
+        let task = self.get_task(tenant, id).await?;
+        let (definition, now) = (&task.definition, shared.clock.now());
+        let next = next_due(&definition.trigger, &definition.timezone, task.created_at, now);
+        let resumed = shared.store.resume_task(tenant, id, next).await?;
+        let changed = resumed.ok_or_else(|| RunnerError::not_found("task", id))?;
+        if changed {
+            shared.enqueue(shared.store.queued_runs(Some((tenant.clone(), id.clone()))).await?);
+            shared.scheduled.notify_one();
+            self.tell(tenant, id, ChangeKind::Resumed);
+        }
+        Ok(changed)
+    }
+
+    /// Deletes a task with its waiting runs and cancels what executes. The audit trail stays.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such task.
+    pub async fn delete_task(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
+        let shared = &self.0;
+        let task = self.get_task(tenant, id).await?;
+        let deleted = shared.store.delete_task(tenant, id).await?;
+        let deleted = deleted.ok_or_else(|| RunnerError::not_found("task", id))?;
+        for execution in &deleted.running {
+            shared.stop(execution, StopReason::Cancelled);
+        }
+        if let Trigger::OnEvent(pattern) = &task.definition.trigger {
+            shared.stop_listening(tenant, pattern, id);
+        }
+        self.tell(tenant, id, ChangeKind::Deleted);
+        Ok(())
+    }
+
+    /// Starts a run now, with the event name and data given. A paused task's run waits until it is resumed.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such task; [`RunnerError::Invalid`] if the data is too large.
+    pub async fn run_task(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        event: Option<String>,
+        data: Option<Value>,
+    ) -> Result<RunId, RunnerError> {
+        self.refuse_when_stopping()?;
+        let shared = &self.0;
+        let data = data.filter(|data| !data.is_null()).map(|data| data.to_string());
+        let max = shared.config.event_data_bytes_max;
+        if let Some(bytes) = data.as_ref().map(String::len).filter(|bytes| *bytes > max) {
+            let message = format!("is {bytes} bytes; at most {max} are taken");
+            return Err(RunnerError::Invalid(vec![FieldError::new("data", "too_large", message)]));
+        }
+        let run_id = shared.ids.next(RunId::new);
+        let manual = ManualRun { task_id: id.clone(), run_id, event, data };
+        let queued = shared.store.record_manual(tenant, manual, shared.clock.now()).await?;
+        shared.enqueue(Some(queued.ok_or_else(|| RunnerError::not_found("task", id))?));
+        Ok(run_id)
+    }
+
+    /// What is wrong with a handler that is written well but does not exist.
+    async fn missing_plugin(
+        &self,
+        tenant: &TenantId,
+        reference: &str,
+    ) -> Result<Option<FieldError>, RunnerError> {
+        let name = reference.split('@').next().unwrap_or_default();
+        let Ok(name) = name.parse::<PluginName>() else { return Ok(None) };
+        if self.0.store.plugin(tenant, &name).await?.is_some() {
+            return Ok(None);
+        }
+        let plugins = self.plugins(tenant).await?;
+        let suggestion = nearest(name.as_str(), plugins.iter().map(|plugin| plugin.name.as_str()));
+        let hint = match &suggestion {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => "; push it first with `innkeeper plugin push`".to_owned(),
+        };
+        let message = format!("the plugin `{name}` does not exist{hint}");
+        Ok(Some(FieldError::new("plugin", "unknown_plugin", message).suggesting(suggestion)))
+    }
+
+    async fn unknown_plugin(&self, tenant: &TenantId, reference: &str) -> Result<RunnerError, RunnerError> {
+        let missing = self.missing_plugin(tenant, reference).await?;
+        let message = format!("there is no version `{reference}`");
+        let problem = missing.unwrap_or_else(|| FieldError::new("plugin", "unknown_version", message));
+        Ok(RunnerError::Invalid(vec![problem]))
+    }
+}

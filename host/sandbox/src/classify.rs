@@ -1,0 +1,237 @@
+//! Names for the ways in which an execution ends.
+
+use std::time::Duration;
+
+use innkeeper_model::execution::{Failure, FailureKind, LogLevel, LogLine};
+use innkeeper_model::sandbox::{Outcome, StopReason};
+use serde_json::value::RawValue;
+use wasmtime::component::ResourceTableError;
+use wasmtime::{Error, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::bindings::exports::innkeeper::plugin::handler;
+use crate::state::{HostCallsExceeded, State};
+
+/// Bytes of a failure's message. What is longer is cut, and says so.
+const MESSAGE_BYTES_MAX: usize = 8 << 10;
+/// Functions named in the message of a trap, innermost first.
+const FRAMES_MAX: usize = 5;
+/// How the engine says that one call handed over too much. Its type is private to the engine.
+const HOSTCALL_FUEL_MESSAGE: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// What the call of a handler came to.
+pub(crate) enum Ended {
+    /// The handler returned.
+    Returned(Result<Option<String>, handler::Failure>),
+    /// There was no instance to call.
+    NotStarted(Error),
+    /// The call was ended by a trap or a limit.
+    Broken(Error),
+    /// It ran longer than it may.
+    TimedOut,
+    /// Somebody wanted it to end.
+    Stopped(StopReason),
+}
+
+/// The outcome of an execution that left `state` behind.
+pub(crate) fn outcome(ended: Ended, state: &State) -> Outcome {
+    let failure = match ended {
+        // No message or output of a guest that broke the limit counts: the call that broke it did not happen in time.
+        Ended::Returned(_) if state.host_calls_exceeded() => host_call_limit(state),
+        Ended::Returned(Ok(output)) => match check_output(output, state.limits.output_bytes) {
+            Ok(output) => return Outcome::Success(output),
+            Err(failure) => failure,
+        },
+        Ended::Returned(Err(failure)) => handler_failure(failure),
+        Ended::NotStarted(error) => not_started(&error, state),
+        Ended::Broken(error) => broken(&error, state),
+        Ended::TimedOut => timeout(state.limits.timeout),
+        Ended::Stopped(reason) => stopped(reason),
+    };
+    Outcome::Failure(failure)
+}
+
+/// The failure of an execution that was stopped from outside.
+pub(crate) fn stopped(reason: StopReason) -> Failure {
+    match reason {
+        StopReason::Cancelled => Failure::new(FailureKind::Cancelled, "the execution was cancelled"),
+        StopReason::Interrupted => {
+            Failure::new(FailureKind::Interrupted, "the host stopped while the execution ran")
+        }
+    }
+}
+
+/// The failure of a plugin that could not be instantiated.
+pub(crate) fn not_started(error: &Error, state: &State) -> Failure {
+    let guest = error.is::<Trap>() || error.is::<I32Exit>() || error.is::<HostCallsExceeded>();
+    if guest || state.memory.denied_bytes().is_some() {
+        return broken(error, state);
+    }
+    unavailable(&format!("the plugin could not be started: {error:#}"))
+}
+
+/// The failure of a plugin version that cannot be had.
+pub(crate) fn unavailable(message: &str) -> Failure {
+    Failure::new(FailureKind::Unavailable, shorten(message))
+}
+
+fn broken(error: &Error, state: &State) -> Failure {
+    if state.host_calls_exceeded() {
+        return host_call_limit(state);
+    }
+    let trap = error.downcast_ref::<Trap>();
+    if trap == Some(&Trap::OutOfFuel) {
+        let message = format!("the handler used up its {} units of fuel", state.limits.fuel);
+        return Failure::new(FailureKind::FuelExhausted, message);
+    }
+    if trap == Some(&Trap::StackOverflow) {
+        let message = format!("the handler's call stack overflowed{}", place(error));
+        return Failure::new(FailureKind::StackOverflow, shorten(&message));
+    }
+    if handed_too_much(error) {
+        let message = format!("the handler handed the host too much at once: {}", error.root_cause());
+        return Failure::new(FailureKind::HostCallLimit, shorten(&message));
+    }
+    if let Some(asked) = state.memory.denied_bytes() {
+        let limit = state.memory.limit_bytes();
+        let message = format!("the handler asked for {asked} bytes of memory in total; its limit is {limit}");
+        return Failure::new(FailureKind::MemoryExceeded, message);
+    }
+    Failure::new(FailureKind::Trap, shorten(&trap_message(error, state.logs.lock().lines())))
+}
+
+fn handed_too_much(error: &Error) -> bool {
+    matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full))
+        || error.root_cause().to_string().contains(HOSTCALL_FUEL_MESSAGE)
+}
+
+fn host_call_limit(state: &State) -> Failure {
+    let message = format!("the handler called the host more than {} times", state.limits.host_calls);
+    Failure::new(FailureKind::HostCallLimit, message)
+}
+
+fn timeout(limit: Duration) -> Failure {
+    Failure::new(FailureKind::Timeout, format!("the handler ran longer than {} ms", limit.as_millis()))
+}
+
+fn handler_failure(failure: handler::Failure) -> Failure {
+    match failure {
+        handler::Failure::Retry(message) => Failure::new(FailureKind::HandlerError, shorten(&message)),
+        handler::Failure::RetryAfter((millis, message)) => Failure {
+            kind: FailureKind::HandlerError,
+            message: shorten(&message),
+            retry_after: Some(Duration::from_millis(millis)),
+        },
+        handler::Failure::Permanent(message) => Failure::new(FailureKind::Permanent, shorten(&message)),
+    }
+}
+
+/// An output that is not JSON is a fault of the handler like any error it returns, so it is named like one.
+fn check_output(output: Option<String>, bytes_max: u64) -> Result<Option<String>, Failure> {
+    let Some(text) = output else { return Ok(None) };
+    if text.len() as u64 > bytes_max {
+        let message = format!("the handler's output has {} bytes; at most {bytes_max} are kept", text.len());
+        return Err(Failure::new(FailureKind::OutputExceeded, message));
+    }
+    match serde_json::from_str::<&RawValue>(&text) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) => {
+            let message = format!("the handler's output is not JSON text: {error}");
+            Err(Failure::new(FailureKind::HandlerError, message))
+        }
+    }
+}
+
+/// What went wrong, what the guest said about it, and where it was.
+fn trap_message(error: &Error, lines: &[LogLine]) -> String {
+    let cause = match (error.downcast_ref::<I32Exit>(), error.downcast_ref::<Trap>()) {
+        (Some(I32Exit(code)), _) => {
+            format!("the handler ended its program with exit code {code} instead of returning")
+        }
+        (None, Some(trap)) => trap.to_string(),
+        (None, None) => error.root_cause().to_string(),
+    };
+    match panic_message(lines) {
+        Some(panic) => format!("{panic} ({cause}{})", place(error)),
+        None => format!("{cause}{}", place(error)),
+    }
+}
+
+/// The innermost functions that were running, if the component names them.
+fn place(error: &Error) -> String {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    let names: Vec<&str> =
+        backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(FRAMES_MAX).collect();
+    if names.is_empty() { String::new() } else { format!("; in {}", names.join(" < ")) }
+}
+
+/// What the guest's last panic printed: `… panicked at FILE:LINE:COLUMN:` and the lines of its message.
+fn panic_message(lines: &[LogLine]) -> Option<String> {
+    let printed = |line: &&LogLine| line.level == LogLevel::Warn;
+    let start = lines.iter().rposition(|line| printed(&line) && line.message.contains("panicked at "))?;
+    let (_, at) = lines[start].message.split_once("panicked at ")?;
+    let rest = lines[start + 1..].iter().filter(printed).map(|line| line.message.as_str());
+    let message: Vec<&str> = rest.take_while(|line| !line.starts_with("note: ")).take(10).collect();
+    Some(format!("panicked at {at} {}", message.join(" ")).trim_end().to_owned())
+}
+
+/// `text`, or its beginning and how long it was.
+fn shorten(text: &str) -> String {
+    if text.len() <= MESSAGE_BYTES_MAX {
+        return text.to_owned();
+    }
+    let kept = &text[..text.floor_char_boundary(MESSAGE_BYTES_MAX)];
+    format!("{kept}… (cut: it had {} bytes)", text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use innkeeper_model::time::Timestamp;
+
+    use super::*;
+
+    fn line(level: LogLevel, message: &str) -> LogLine {
+        LogLine { at: Timestamp::MIN, level, message: message.to_owned() }
+    }
+
+    #[test]
+    fn output_is_json_of_a_bounded_size() {
+        assert_eq!(check_output(None, 0), Ok(None));
+        assert_eq!(check_output(Some("[1]".to_owned()), 3), Ok(Some("[1]".to_owned())));
+        let kind = |text: &str, max| check_output(Some(text.to_owned()), max).map_err(|failure| failure.kind);
+        assert_eq!(kind("[1]", 2), Err(FailureKind::OutputExceeded));
+        for text in ["", "hello", "[1] [2]"] {
+            assert_eq!(kind(text, 100), Err(FailureKind::HandlerError), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_wish_for_a_later_attempt_is_kept() {
+        let failure = handler_failure(handler::Failure::RetryAfter((1500, "busy".to_owned())));
+        assert_eq!(failure.kind, FailureKind::HandlerError);
+        assert_eq!(failure.retry_after, Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn the_last_panic_is_quoted() {
+        let lines = [
+            line(LogLevel::Warn, "thread '<unnamed>' panicked at src/lib.rs:1:1:"),
+            line(LogLevel::Warn, "first"),
+            line(LogLevel::Warn, "thread '<unnamed>' panicked at src/lib.rs:9:5:"),
+            line(LogLevel::Info, "something else"),
+            line(LogLevel::Warn, "index out of bounds"),
+            line(LogLevel::Warn, "note: run with `RUST_BACKTRACE=1`"),
+        ];
+        assert_eq!(panic_message(&lines).as_deref(), Some("panicked at src/lib.rs:9:5: index out of bounds"));
+        assert_eq!(panic_message(&lines[3..]), None);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_and_says_so() {
+        let long = "é".repeat(MESSAGE_BYTES_MAX);
+        let short = shorten(&long);
+        assert!(short.len() < MESSAGE_BYTES_MAX + 64);
+        assert!(short.ends_with(&format!("(cut: it had {} bytes)", long.len())), "{short}");
+        assert_eq!(shorten("ok"), "ok");
+    }
+}

@@ -1,0 +1,161 @@
+//! From bytes to something that can be instantiated.
+
+use std::sync::Arc;
+
+use innkeeper_model::id::Digest;
+use innkeeper_model::sandbox::Refusal;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+
+use crate::artifact::ArtifactCache;
+use crate::bindings::PluginPre;
+use crate::capability::{self, denied};
+use crate::config::SandboxConfig;
+use crate::state::{Shared, State};
+use crate::structure;
+
+/// The interface that a plugin must export.
+const HANDLER: &str = "innkeeper:plugin/handler@0.1.0";
+
+/// A component that is compiled and linked; only a store is missing.
+pub(crate) struct Plugin {
+    /// Its typed exports, looked up already.
+    pub(crate) pre: PluginPre<State>,
+    /// Interfaces it imports, sorted.
+    pub(crate) imports: Vec<String>,
+    /// Bytes of its machine code and data.
+    pub(crate) bytes: u64,
+}
+
+/// Compiles and links. Compilations wait for one another: each takes all processors and a lot of memory.
+pub(crate) struct Compiler {
+    shared: Arc<Shared>,
+    linker: Linker<State>,
+    artifacts: Option<Arc<ArtifactCache>>,
+    memory_bytes_max: u64,
+    turns: Semaphore,
+    /// Where blocking work runs.
+    threads: Handle,
+}
+
+/// The right to compile; held on while a component is tried, which needs a slot of the pool.
+pub(crate) type Turn<'a> = Option<SemaphorePermit<'a>>;
+
+impl Compiler {
+    pub(crate) fn new(
+        config: &SandboxConfig,
+        shared: Arc<Shared>,
+        artifacts: Option<ArtifactCache>,
+        threads: Handle,
+    ) -> wasmtime::Result<Self> {
+        Ok(Self {
+            linker: capability::linker(&shared.engine)?,
+            shared,
+            artifacts: artifacts.map(Arc::new),
+            memory_bytes_max: config.memory_bytes_max,
+            turns: Semaphore::new(config.compilations as usize),
+            threads,
+        })
+    }
+
+    /// Waits for a turn to compile.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        // The semaphore is never closed.
+        self.turns.acquire().await.ok()
+    }
+
+    /// Checks and compiles. Needs a turn.
+    ///
+    /// # Errors
+    /// The component is invalid, or breaks a limit on structure or size.
+    pub(crate) async fn compile(&self, bytes: Arc<[u8]>, _turn: &Turn<'_>) -> Result<Component, Refusal> {
+        let engine = self.shared.engine.clone();
+        let memory_bytes_max = self.memory_bytes_max;
+        let compiled = self.threads.spawn_blocking(move || {
+            structure::check(&bytes, memory_bytes_max)?;
+            // The bytes are valid, so what is left to fail are limits: of the compiler, and of the instance pool.
+            Component::from_binary(&engine, &bytes).map_err(|error| Refusal::TooLarge(format!("{error:#}")))
+        });
+        compiled.await.unwrap_or_else(|error| {
+            Err(Refusal::DoesNotStart(format!("the compilation did not come to its end: {error}")))
+        })
+    }
+
+    /// The compiled component from the artifact cache, if it is there and can be trusted.
+    pub(crate) async fn restore(&self, digest: Digest) -> Option<Component> {
+        let artifacts = Arc::clone(self.artifacts.as_ref()?);
+        let engine = self.shared.engine.clone();
+        self.threads.spawn_blocking(move || artifacts.load(&digest, &engine)).await.ok()?
+    }
+
+    /// Puts the compiled component into the artifact cache.
+    pub(crate) async fn keep(&self, digest: Digest, component: Component) {
+        let Some(artifacts) = self.artifacts.clone() else { return };
+        if let Err(error) = self.threads.spawn_blocking(move || artifacts.keep(&digest, &component)).await {
+            tracing::warn!("a compiled component was not kept: {error}");
+        }
+    }
+
+    /// Links what the component imports and finds what it must export.
+    ///
+    /// # Errors
+    /// An import is not offered, or the handler is not exported or has another type.
+    pub(crate) fn link(&self, component: &Component) -> Result<Plugin, Refusal> {
+        check_export(component)?;
+        let imports = check_imports(component)?;
+        let met = if imports.iter().any(|name| denied::is_denied(name)) {
+            denied::meet(&self.linker, component).and_then(|linker| linker.instantiate_pre(component))
+        } else {
+            self.linker.instantiate_pre(component)
+        };
+        let instance = met.map_err(|error| Refusal::MissingImports(vec![format!("{error:#}")]))?;
+        let pre = PluginPre::new(instance).map_err(|error| {
+            Refusal::Invalid(format!("`{HANDLER}` is not as the contract says: {error:#}"))
+        })?;
+        let image = component.image_range();
+        let bytes = (image.end as usize).saturating_sub(image.start as usize) as u64;
+        Ok(Plugin { pre, imports, bytes })
+    }
+}
+
+fn check_export(component: &Component) -> Result<(), Refusal> {
+    if component.get_export_index(None, HANDLER).is_some() {
+        return Ok(());
+    }
+    let ty = component.component_type();
+    let mut found: Vec<String> = ty.exports(component.engine()).map(|(name, _)| name.to_owned()).collect();
+    found.sort();
+    Err(Refusal::MissingExport { expected: HANDLER.to_owned(), found })
+}
+
+/// The names of the imports, sorted, if all of them are offered.
+fn check_imports(component: &Component) -> Result<Vec<String>, Refusal> {
+    let ty = component.component_type();
+    let mut names = Vec::new();
+    let mut missing = Vec::new();
+    for (name, item) in ty.imports(component.engine()) {
+        if !capability::is_offered(name) && needs_host(component, &item.ty) {
+            missing.push(name.to_owned());
+        }
+        names.push(name.to_owned());
+    }
+    if !missing.is_empty() {
+        missing.sort();
+        return Err(Refusal::MissingImports(missing));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether an import asks for anything: types alone do not.
+fn needs_host(component: &Component, item: &ComponentItem) -> bool {
+    match item {
+        ComponentItem::Type(_) => false,
+        ComponentItem::ComponentInstance(instance) => {
+            instance.exports(component.engine()).any(|(_, export)| needs_host(component, &export.ty))
+        }
+        _ => true,
+    }
+}

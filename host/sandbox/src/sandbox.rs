@@ -1,0 +1,175 @@
+//! The sandbox as the rest of the host sees it.
+
+use std::sync::Arc;
+
+use innkeeper_model::BoxFuture;
+use innkeeper_model::clock::Clock;
+use innkeeper_model::execution::{Failure, FailureKind};
+use innkeeper_model::sandbox::{Admission, Invocation, Refusal, Report, Sandbox, StopReason};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime::Engine;
+
+use crate::artifact::ArtifactCache;
+use crate::compile::Compiler;
+use crate::config::SandboxConfig;
+use crate::engine;
+use crate::error::SandboxError;
+use crate::execute;
+use crate::plugins::Plugins;
+use crate::state::Shared;
+use crate::ticker::Ticker;
+
+/// How many guests a thread runs before it looks at the timers that guests wait for.
+const GUESTS_BETWEEN_TIMERS: u32 = 4;
+/// Threads for compilations and artifact files.
+const BLOCKING_THREADS: usize = 4;
+
+/// Runs plugins. Cheap to share; when the last owner drops it, what still runs is ended within about 10 ms, and nobody waits
+/// for that.
+pub struct WasmSandbox {
+    core: Arc<Core>,
+    guests: Option<Runtime>,
+}
+
+/// What every execution and admission needs.
+pub(crate) struct Core {
+    pub(crate) config: SandboxConfig,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ticker: Ticker,
+    pub(crate) compiler: Compiler,
+    pub(crate) plugins: Plugins,
+    /// One permit for each execution that the pool has room for.
+    pub(crate) turns: Semaphore,
+}
+
+impl WasmSandbox {
+    /// A sandbox with threads of its own. `clock` is what guests see as the time of day, and what log lines are dated with.
+    ///
+    /// # Errors
+    /// A setting is out of range, the engine refuses the settings, a thread cannot be started, or the folder for
+    /// compiled components cannot be used.
+    pub fn new(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Self, SandboxError> {
+        check(&config)?;
+        let settings = engine::config(&config);
+        let engine = Engine::new(&settings).map_err(engine_error)?;
+        let guests = guest_runtime(config.guest_threads).map_err(SandboxError::Threads)?;
+        let ticker = Ticker::start(engine.clone()).map_err(SandboxError::Threads)?;
+        let artifacts = match config.cache_dir.clone() {
+            Some(folder) => Some(ArtifactCache::open(folder, config.cache_bytes_max, &engine)?),
+            None => None,
+        };
+        let shared = Arc::new(Shared { engine, clock });
+        let threads = guests.handle().clone();
+        let compiler = Compiler::new(&config, Arc::clone(&shared), artifacts, threads);
+        let core = Core {
+            compiler: compiler.map_err(engine_error)?,
+            plugins: Plugins::new(config.loaded_bytes_max),
+            turns: Semaphore::new(config.concurrency as usize),
+            ticker,
+            shared,
+            config,
+        };
+        Ok(Self { core: Arc::new(core), guests: Some(guests) })
+    }
+
+    fn threads(&self) -> Option<Handle> {
+        self.guests.as_ref().map(|guests| guests.handle().clone())
+    }
+}
+
+impl Drop for WasmSandbox {
+    fn drop(&mut self) {
+        if let Some(guests) = self.guests.take() {
+            guests.shutdown_background();
+        }
+    }
+}
+
+impl Sandbox for WasmSandbox {
+    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
+        let core = Arc::clone(&self.core);
+        let admission = on(self.threads(), async move { core.admit(component).await });
+        Box::pin(async move {
+            admission.await.unwrap_or_else(|why| {
+                Err(Refusal::DoesNotStart(format!("the component was not tried: {why}")))
+            })
+        })
+    }
+
+    fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {
+        let core = Arc::clone(&self.core);
+        let report = on(self.threads(), async move { core.execute(invocation, stop).await });
+        Box::pin(async move {
+            report.await.unwrap_or_else(|why| {
+                execute::not_run(match why {
+                    NotDone::Closed => Failure::new(FailureKind::Interrupted, why.to_string()),
+                    NotDone::Panicked => Failure::new(FailureKind::Unavailable, why.to_string()),
+                })
+            })
+        })
+    }
+}
+
+/// Why a piece of work came to no end.
+#[derive(Debug, thiserror::Error)]
+enum NotDone {
+    #[error("the sandbox was closed")]
+    Closed,
+    #[error("the host failed; its log says how")]
+    Panicked,
+}
+
+impl From<JoinError> for NotDone {
+    fn from(error: JoinError) -> Self {
+        if error.is_panic() {
+            tracing::error!("the sandbox panicked: {error}");
+            return Self::Panicked;
+        }
+        Self::Closed
+    }
+}
+
+/// Does `work` on the guests' threads once the result is asked for. The work ends when nobody waits for it any more.
+async fn on<T: Send + 'static>(
+    threads: Option<Handle>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, NotDone> {
+    let threads = threads.ok_or(NotDone::Closed)?;
+    Ok(AbortOnDropHandle::new(threads.spawn(work)).await?)
+}
+
+fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
+    let counts = [
+        ("concurrency", u64::from(config.concurrency)),
+        ("guest_threads", config.guest_threads as u64),
+        ("compilations", u64::from(config.compilations)),
+    ];
+    for (field, value) in counts {
+        if !(1..=1 << 16).contains(&value) {
+            return Err(SandboxError::Config { field, value, remedy: "it must be 1 to 65536" });
+        }
+    }
+    let value = config.memory_bytes_max;
+    if !((64 << 10)..=(4 << 30)).contains(&value) {
+        let remedy = "it must be 64 KiB to 4 GiB, written in bytes";
+        return Err(SandboxError::Config { field: "memory_bytes_max", value, remedy });
+    }
+    Ok(())
+}
+
+fn guest_runtime(threads: usize) -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("innkeeper-guest")
+        .event_interval(GUESTS_BETWEEN_TIMERS)
+        .enable_time()
+        .build()
+}
+
+fn engine_error(error: wasmtime::Error) -> SandboxError {
+    SandboxError::Engine(error.into())
+}

@@ -1,0 +1,11 @@
+//! The sandbox against guests that do one thing each.
+
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by stopping there")]
+
+mod admission;
+mod cache;
+mod capabilities;
+mod ending;
+mod guests;
+mod limits;
+mod support;
