@@ -1,1 +1,7 @@
-//! Black-box stories through the real binary.
+//! What stories and benchmarks share: a host under test, from outside.
+
+pub mod host;
+pub mod wait;
+
+pub use host::TestHost;
+pub use wait::eventually;

@@ -1,1 +1,41 @@
 //! The HTTP admin API.
+//!
+//! Everything a client can ask of a running host, over HTTP and JSON: tasks, plugins, events, the audit trail. This
+//! crate turns requests into calls of [`TaskRunner`] and its answers into JSON; it decides nothing about tasks, knows
+//! neither SQL nor WebAssembly, and reads no configuration.
+//!
+//! The invariants it keeps: whatever a client sends or does not send, an answer with an error is an
+//! `application/problem+json` document with a stable `code`, and no client holds a connection, memory or a handler for
+//! longer than [`AdminConfig`] allows. What was asked for in full is done, even if the client hangs up meanwhile.
+
+mod config;
+mod router;
+mod server;
+mod write_timeout;
+
+mod auth;
+mod gate;
+
+mod body;
+mod fields;
+mod id;
+mod json;
+mod query;
+
+mod problem;
+mod wire;
+
+mod events;
+mod executions;
+mod plugins;
+mod schedules;
+mod status;
+mod tasks;
+
+pub use auth::{InvalidToken, Token};
+pub use config::AdminConfig;
+pub use router::router;
+pub use server::serve;
+
+#[cfg(doc)]
+use innkeeper_runner::TaskRunner;

@@ -1,1 +1,33 @@
-//! The innkeeper binary: serve, dev and the client verbs.
+//! The `innkeeper` binary as a library: `serve`, `dev` and the client verbs.
+//!
+//! It wires the other crates together and talks to people. It must not decide anything about tasks, runs or plugins: a
+//! rule that a client of the HTTP API would need as well is in the wrong place here. The client verbs know nothing but
+//! that API; `serve` and `dev` know the runner.
+//!
+//! The invariant it keeps: standard output carries what was asked for and nothing else, everything else goes to standard
+//! error, and the exit code tells apart what went wrong ([`exit::Failure`]).
+
+mod command;
+
+pub mod args;
+pub mod exit;
+
+mod data_directory;
+mod lifecycle;
+mod serve;
+mod telemetry;
+
+pub mod config;
+pub mod dev;
+
+mod client;
+mod events;
+mod executions;
+mod output;
+mod plugins;
+mod problem;
+mod progress;
+mod schedules;
+mod tasks;
+
+pub use command::main;

@@ -47,9 +47,11 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
     if let Some(trigger) = &trigger {
         checked.task_type(&config.task_type, trigger);
     }
-    let due = trigger.as_ref().zip(zone.as_ref());
-    let next_run_at =
-        due.and_then(|(trigger, zone)| checked.first_due(trigger, zone, context.now, config.allow_past));
+    // A trigger is checked even if the zone is not known.
+    let some_zone = zone.as_ref().unwrap_or(context.timezone);
+    let next_run_at = trigger
+        .as_ref()
+        .and_then(|trigger| checked.first_due(trigger, some_zone, context.now, config.allow_past));
     let retry = config.retry_policy.as_ref().map_or(RetryPolicy::ONCE, |policy| checked.retry(policy));
     let limits = config.limits.as_ref().map_or_else(LimitWishes::default, |limits| checked.limits(limits));
     let metadata = checked.metadata(config.metadata);
@@ -359,6 +361,7 @@ mod tests {
             fields,
             [
                 "timezone",
+                "cron",
                 "retryPolicy.maxAttempts",
                 "retryPolicy.jitter",
                 "retryPolicy.delay",

@@ -86,7 +86,7 @@ fn check(
 ) -> Option<NewEvent> {
     let before = problems.len();
     let mut problem = |field: &str, code, message| {
-        problems.push(FieldError::new(format!("{prefix}{field}"), code, message))
+        problems.push(FieldError::new(format!("{prefix}{field}"), code, message));
     };
     let event = publication.event.parse::<EventName>();
     if let Err(error) = &event {

@@ -4,7 +4,7 @@
 //! a few hundred bytes and a billion instances. What is measured here grows with the bytes and with nothing else.
 
 use innkeeper_model::sandbox::Refusal;
-use wasmparser::{ComponentInstance, Encoding, FunctionBody, Instance, Parser, Payload, Validator};
+use wasmparser::{ComponentInstance, FunctionBody, Instance, Parser, Payload, Validator};
 
 use crate::engine::LANGUAGE;
 
@@ -26,7 +26,7 @@ const PAGE_BYTES: u64 = 64 << 10;
 /// Checks that `bytes` are a valid component in [`LANGUAGE`] and of a bearable structure.
 pub(crate) fn check(bytes: &[u8], memory_bytes_max: u64) -> Result<(), Refusal> {
     check_start(bytes)?;
-    let mut census = Census { memory_bytes_max, ..Census::default() };
+    let mut census = Census { memory_bytes_max, bytes: bytes.len(), ..Census::default() };
     for payload in Parser::new(0).parse_all(bytes) {
         census.count(payload.map_err(|error| invalid(&error))?)?;
     }
@@ -64,6 +64,7 @@ fn invalid(error: &wasmparser::BinaryReaderError) -> Refusal {
 /// What was counted so far.
 #[derive(Default)]
 struct Census {
+    bytes: usize,
     memory_bytes_max: u64,
     parts: u64,
     functions: u64,
@@ -76,7 +77,9 @@ struct Census {
 impl Census {
     fn count(&mut self, payload: Payload<'_>) -> Result<(), Refusal> {
         match payload {
-            Payload::Version { encoding, .. } => self.enter(encoding),
+            Payload::Version { .. } => self.enter(),
+            Payload::ModuleSection { unchecked_range: range, .. }
+            | Payload::ComponentSection { unchecked_range: range, .. } => self.inside(range.end),
             Payload::End(_) => {
                 self.leave();
                 Ok(())
@@ -103,7 +106,16 @@ impl Census {
         }
     }
 
-    fn enter(&mut self, _encoding: Encoding) -> Result<(), Refusal> {
+    /// The parser takes the end of the bytes for the end of a module that was cut between two of its sections.
+    fn inside(&self, end: usize) -> Result<(), Refusal> {
+        if end <= self.bytes {
+            return Ok(());
+        }
+        let message = format!("the component is cut short: it has {} bytes of at least {end}", self.bytes);
+        Err(Refusal::Invalid(message))
+    }
+
+    fn enter(&mut self) -> Result<(), Refusal> {
         self.open.push(0);
         self.parts += 1;
         at_most(self.open.len() as u64, NESTING_MAX as u64, "levels of nesting")?;

@@ -4,11 +4,13 @@
 //! reads a few forms differently, keeps five kilobytes per pattern, and walks up to a year second by second when nothing
 //! matches. So the work is divided:
 //!
-//! 1. [`syntax`] checks each field against the reference's grammar and rewrites it in the forms that both agree on;
+//! 1. `syntax` checks each field against the reference's grammar and rewrites it in the forms that both agree on;
 //! 2. `croner` parses that text and decides which days of a month match (`L`, `W`, `#`, and how day of month and day of
 //!    week combine);
-//! 3. [`compile`] keeps its answers as bit sets, and [`crate::occurrences`] searches them in bounded time, with the
-//!    reference's rules for clock changes.
+//! 3. `compile` keeps its answers as bit sets, and they are searched in bounded time, with the reference's rules for clock
+//!    changes: a fixed time (second, minute and hour each one value, without `*` and `/`) in a gap fires at the first
+//!    instant after the gap if that has the same date, and a repeated one fires once, at the earlier instant; any other
+//!    pattern skips the gap and fires in both passes of a repeated hour.
 //!
 //! Without a year field a search ends with the year 2999, like the reference's.
 

@@ -15,7 +15,7 @@ const WASI: &[(&str, &str)] = &[
          }
          interface wall-clock { record datetime { seconds: u64, nanoseconds: u32 } now: func() -> datetime; }",
     ),
-    ("random.wit", "package wasi:random@0.2.0; interface random { get-random-bytes: func(len: u64) -> list<u8>; }"),
+    ("random.wit", "package wasi:random@0.2.0; interface random { get-random-bytes: func(len: u64) -> list<u8>; } interface insecure { get-nonsense: func(); }"),
     ("cli.wit", "package wasi:cli@0.2.0; interface exit { exit: func(status: result); }"),
     (
         "filesystem.wit",
@@ -35,7 +35,7 @@ const WASI: &[(&str, &str)] = &[
              create-tcp-socket: func(address-family: ip-address-family) -> result<tcp-socket, error-code>;
          }",
     ),
-    ("acme.wit", "package acme:db@1.0.0; interface query { run: func(); } interface words { record word { text: string } }"),
+    ("acme.wit", "package acme:db@1.0.0; interface query { run: func(); }"),
 ];
 
 /// A component with the handler `body`, which has the parameters `$event`, `$event_at`, `$event_bytes`, `$data`,
@@ -195,16 +195,6 @@ pub fn trap() -> Vec<u8> {
 /// Traps while it is instantiated.
 pub fn trap_at_start() -> Vec<u8> {
     component("", "", "(func $begin (unreachable)) (start $begin)", "(i32.const 16)")
-}
-
-/// Asks for its execution while it is instantiated.
-pub fn context_at_start() -> Vec<u8> {
-    component(
-        "import innkeeper:plugin/context@0.1.0;",
-        r#"(import "innkeeper:plugin/context@0.1.0" "current" (func $current (param i32)))"#,
-        "(func $begin (call $current (i32.const 200))) (start $begin)",
-        "(i32.const 16)",
-    )
 }
 
 /// Traps if any byte of eight megabytes of fresh memory is not zero; then fills them.
@@ -375,6 +365,16 @@ pub fn import_unknown() -> Vec<u8> {
     component(
         "import acme:db/query@1.0.0;",
         r#"(import "acme:db/query@1.0.0" "run" (func))"#,
+        "",
+        "(i32.const 16)",
+    )
+}
+
+/// Imports a function that an offered interface does not have.
+pub fn import_unknown_function() -> Vec<u8> {
+    component(
+        "import wasi:random/insecure@0.2.0;",
+        r#"(import "wasi:random/insecure@0.2.0" "get-nonsense" (func))"#,
         "",
         "(i32.const 16)",
     )

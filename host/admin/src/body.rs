@@ -1,0 +1,78 @@
+//! Reading a request's body: bounded in bytes and in time.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_TYPE, EXPECT};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+
+use crate::problem::Problem;
+
+/// What a body may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit {
+    pub(crate) bytes_max: usize,
+    /// For the whole body, however it trickles.
+    pub(crate) timeout: Duration,
+}
+
+/// The body of `request`.
+pub(crate) async fn read(request: Request, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
+    let BodyLimit { bytes_max, timeout } = limit;
+    let reading = async {
+        let (declared, _) = (request.body().size_hint().lower(), ());
+        if usize::try_from(declared).is_ok_and(|declared| declared <= bytes_max) {
+            receive(request, bytes_max).await
+        } else {
+            discard(request, bytes_max).await;
+            Err(Problem::too_large(bytes_max))
+        }
+    };
+    let read = tokio::time::timeout(timeout, reading).await;
+    read.unwrap_or_else(|_| Err(Problem::too_slow(timeout)))
+}
+
+async fn receive(request: Request, bytes_max: usize) -> Result<Vec<u8>, Problem> {
+    let mut body = request.into_body();
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // The client has hung up; nobody reads the answer.
+        let frame = frame.map_err(|_| Problem::incomplete())?;
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > bytes_max - bytes.len() {
+            throw_away(body, bytes_max).await;
+            return Err(Problem::too_large(bytes_max));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// Reads the body of a refused request, up to a bound, and throws it away: a connection that is closed with bytes unread
+/// is reset, and then most clients do not see the answer. A client that waits to be told to go on is not told.
+pub(crate) async fn discard(request: Request, bytes_max: usize) {
+    if !request.headers().contains_key(EXPECT) {
+        throw_away(request.into_body(), bytes_max).await;
+    }
+}
+
+async fn throw_away(mut body: Body, bytes_max: usize) {
+    let mut left = bytes_max;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, |data| data.len());
+        if length > left {
+            return;
+        }
+        left -= length;
+    }
+}
+
+/// Whether the body is declared to be of this media type; its parameters do not matter.
+pub(crate) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(media_type)
+}

@@ -1,0 +1,51 @@
+//! Settings of the admin API.
+
+use std::time::Duration;
+
+use crate::auth::Token;
+
+/// Settings of the admin API: who may use it, and what a client may cost.
+#[derive(Debug, Clone)]
+pub struct AdminConfig {
+    /// What a client must present. `None` means that nobody needs to present anything, which is right only for a
+    /// listener on a loopback address; then requests for other host names and from foreign web pages are refused.
+    pub token: Option<Token>,
+    /// Bytes of an uploaded component at most.
+    pub upload_bytes_max: usize,
+    /// Uploads that are received or compiled at once; further ones wait.
+    pub uploads_max: usize,
+    /// Bytes of any other request body at most.
+    pub body_bytes_max: usize,
+    /// Connections at once; further clients wait in the listener's queue.
+    pub connections_max: usize,
+    /// Bytes of a request's head at most.
+    pub header_bytes_max: usize,
+    /// How long the head of a request may take. An idle connection is closed after the same time.
+    pub header_timeout: Duration,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
+    /// How long an upload may take until it is received, waiting for its turn included.
+    pub upload_timeout: Duration,
+    /// How long a client may leave an answer unread.
+    pub write_timeout: Duration,
+    /// How long requests in progress may take once the server stops.
+    pub drain_timeout: Duration,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            token: None,
+            upload_bytes_max: 32 << 20,
+            uploads_max: 4,
+            body_bytes_max: 4 << 20,
+            connections_max: 1024,
+            header_bytes_max: 16 << 10,
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            upload_timeout: Duration::from_secs(300),
+            write_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Which request goes to which handler, and what all handlers share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+use innkeeper_model::id::TenantId;
+use innkeeper_runner::TaskRunner;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Token;
+use crate::body::BodyLimit;
+use crate::config::AdminConfig;
+use crate::problem::Problem;
+use crate::{events, executions, gate, plugins, schedules, status, tasks};
+
+/// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
+/// Of the configuration it obeys what concerns requests, not what concerns connections. A caller must not drop the
+/// future of a request that is in progress: it could stop between storing and queueing.
+pub fn router(runner: TaskRunner, config: &AdminConfig) -> Router {
+    routes(Api::new(runner, config, CancellationToken::new()))
+}
+
+/// What the handlers share.
+pub(crate) struct Api {
+    pub(crate) runner: TaskRunner,
+    pub(crate) token: Option<Token>,
+    /// The one tenant there is.
+    pub(crate) tenant: TenantId,
+    pub(crate) body: BodyLimit,
+    pub(crate) upload: BodyLimit,
+    /// Uploads that may be in memory.
+    pub(crate) uploads: Semaphore,
+    /// Cancelled when the server stops.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Api {
+    pub(crate) fn new(runner: TaskRunner, config: &AdminConfig, stop: CancellationToken) -> Arc<Self> {
+        Arc::new(Self {
+            runner,
+            token: config.token.clone(),
+            tenant: TenantId::default_tenant(),
+            body: BodyLimit { bytes_max: config.body_bytes_max, timeout: config.body_timeout },
+            upload: BodyLimit { bytes_max: config.upload_bytes_max, timeout: config.upload_timeout },
+            uploads: Semaphore::new(config.uploads_max.max(1)),
+            stop,
+        })
+    }
+}
+
+pub(crate) fn routes(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/v1/events", post(events::publish))
+        .route("/v1/tasks", get(tasks::list).post(tasks::create))
+        .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::delete))
+        .route("/v1/tasks/{id}/pause", post(tasks::pause))
+        .route("/v1/tasks/{id}/resume", post(tasks::resume))
+        .route("/v1/tasks/{id}/run", post(tasks::run))
+        .route("/v1/tasks/{id}/next-runs", get(tasks::next_runs))
+        .route("/v1/tasks/{id}/skips", get(tasks::skips))
+        .route("/v1/tasks/{id}/executions", get(executions::list))
+        .route("/v1/executions/{id}", get(executions::show))
+        .route("/v1/executions/{id}/logs", get(executions::logs))
+        .route("/v1/schedules/preview", post(schedules::preview))
+        .route("/v1/plugins", get(plugins::list))
+        .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))
+        .route("/v1/presets", get(status::presets))
+        .route("/v1/stats", get(status::stats))
+        .route("/healthz", get(status::health))
+        .route("/readyz", get(status::readiness))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(Arc::clone(&api), gate::pass))
+        .with_state(api)
+}
+
+async fn no_such_route(uri: Uri) -> Problem {
+    Problem::no_such_route(uri.path())
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    Problem::no_such_method(&method, uri.path())
+}

@@ -1,0 +1,51 @@
+//! `execution` and `event`.
+
+use clap::{Args, Subcommand};
+use innkeeper_model::id::ExecutionId;
+use innkeeper_model::topic::EventName;
+use serde_json::Value;
+
+/// What to do with an execution.
+#[derive(Debug, Subcommand)]
+pub enum ExecutionVerb {
+    /// Show one execution with its output and what it used.
+    Get {
+        /// Its id.
+        id: ExecutionId,
+    },
+    /// Print what an execution logged.
+    Logs {
+        /// Its id.
+        id: ExecutionId,
+    },
+}
+
+/// What to do with events.
+#[derive(Debug, Subcommand)]
+pub enum EventVerb {
+    /// Publish an event: each task that listens to it runs.
+    Publish(Publish),
+}
+
+/// An event to publish.
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// Its name, such as user:logged_in.
+    pub name: EventName,
+    /// Its data, as JSON.
+    #[arg(value_name = "JSON", value_parser = json)]
+    pub body: Option<Value>,
+    /// Its data, as JSON.
+    #[arg(long, value_name = "JSON", value_parser = json, conflicts_with = "body")]
+    pub data: Option<Value>,
+    /// Publishes once, however often the command is repeated with the same key.
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+}
+
+/// Reads JSON from the command line.
+pub(super) fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| {
+        format!("is not JSON: {error}; a string needs quotes of its own, as in '\"text\"'")
+    })
+}

@@ -1,0 +1,95 @@
+//! The command line, as clap reads it. Values are parsed into types that cannot be wrong wherever there is one.
+
+mod execution;
+mod plugin;
+mod schedule;
+mod server;
+mod task;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use execution::{EventVerb, ExecutionVerb, Publish};
+pub use plugin::{PluginVerb, Push};
+pub use schedule::{Preview, ScheduleVerb};
+pub use server::{DevArgs, ServeArgs};
+pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};
+
+/// Runs other people's code on a schedule or on an event, safely, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "innkeeper", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Which server the client verbs talk to.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Print the server's answer as JSON instead of a table.
+    #[arg(long, global = true, help_heading = "Client options")]
+    pub json: bool,
+}
+
+/// Which server the client verbs talk to.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Client options")]
+pub struct ServerArgs {
+    /// The server that the client verbs talk to.
+    #[arg(long, global = true, env = "INNKEEPER_URL", default_value = "http://127.0.0.1:7070", value_name = "URL")]
+    pub url: String,
+    /// The token that the client verbs show. Prefer the variable: others can see a command line.
+    #[arg(long, global = true, env = "INNKEEPER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a server.
+    Serve(ServeArgs),
+    /// Build plugins, run them on a server of their own, and again whenever their source changes.
+    Dev(DevArgs),
+    /// Upload, list and delete plugins.
+    Plugin {
+        /// What to do.
+        #[command(subcommand)]
+        verb: PluginVerb,
+    },
+    /// Create, list and control tasks.
+    Task {
+        /// What to do.
+        #[command(subcommand)]
+        verb: TaskVerb,
+    },
+    /// Look at one execution.
+    Execution {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ExecutionVerb,
+    },
+    /// Publish events.
+    Event {
+        /// What to do.
+        #[command(subcommand)]
+        verb: EventVerb,
+    },
+    /// Try schedules out.
+    Schedule {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ScheduleVerb,
+    },
+    /// Show counts over the tasks.
+    Stats,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

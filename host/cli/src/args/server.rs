@@ -1,0 +1,53 @@
+//! `serve` and `dev`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// How to run a server. Flags win over the environment, the environment over the file, the file over the defaults.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one. [default: 127.0.0.1:7070]
+    #[arg(long, env = "INNKEEPER_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Folder of the database and of compiled plugins. One server at a time owns it. [default: ./innkeeper-data]
+    #[arg(long, env = "INNKEEPER_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Keep everything in memory: it is gone when the server stops.
+    #[arg(long, conflicts_with = "data_dir")]
+    pub memory: bool,
+    /// Executions at once. [default: 64]
+    #[arg(long, env = "INNKEEPER_CONCURRENCY", value_name = "COUNT")]
+    pub concurrency: Option<u32>,
+    /// When a write counts as done: `full` (synced to the disk) or `normal` (survives a crash, not a power cut).
+    /// [default: full]
+    #[arg(long, env = "INNKEEPER_DURABILITY", value_name = "MODE")]
+    pub durability: Option<String>,
+    /// IANA time zone of tasks that name none. [default: UTC]
+    #[arg(long, env = "INNKEEPER_TIMEZONE", value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// How log lines are written: `text` or `json`. [default: text]
+    #[arg(long, env = "INNKEEPER_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// File that holds the token clients must show. Without it, the token is that of INNKEEPER_TOKEN, if any.
+    #[arg(long, env = "INNKEEPER_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// File with a [server] table.
+    #[arg(long, env = "INNKEEPER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What to develop.
+#[derive(Debug, Clone, Args)]
+pub struct DevArgs {
+    /// Folders of plugin crates, each with an innkeeper.toml.
+    #[arg(required = true, value_name = "DIR")]
+    pub directories: Vec<PathBuf>,
+    /// Address and port to listen on. [default: 127.0.0.1:7070, or the next free port]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Keep everything in this folder instead of in memory.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}

@@ -1,0 +1,201 @@
+//! The HTTP client of the client verbs.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use reqwest::{Body, Method, RequestBuilder, Url};
+use serde_json::Value;
+
+use crate::args::ServerArgs;
+use crate::exit::Failure;
+use crate::problem::Problem;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may take. An upload is answered once it is compiled.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
+/// Items of one page of a list at most.
+const PAGE_MAX: usize = 100;
+
+/// Asks one server.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<String>,
+}
+
+impl Client {
+    /// A client of the server that the command line names.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if the URL is none.
+    pub(crate) fn new(server: &ServerArgs) -> Result<Self, Failure> {
+        let base = parse_base(&server.url)?;
+        // An error means that a provider was installed before, which is as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let user_agent = concat!("innkeeper/", env!("CARGO_PKG_VERSION"));
+        let mut builder = reqwest::Client::builder().user_agent(user_agent).connect_timeout(CONNECT_TIMEOUT);
+        if is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.timeout(ANSWER_TIMEOUT).build().context("cannot set up the HTTP client")?;
+        Ok(Self { http, base, token: server.token.clone().filter(|token| !token.is_empty()) })
+    }
+
+    /// Reads what is at a path. Each segment is percent-encoded.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
+        self.send(self.request(Method::GET, path, query)).await
+    }
+
+    /// Posts JSON, or nothing.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn post(&self, path: &[&str], body: Option<&Value>) -> Result<Value, Failure> {
+        let request = self.request(Method::POST, path, &[]);
+        self.send(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
+    /// Deletes what is at a path.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
+        self.send(self.request(Method::DELETE, path, &[])).await
+    }
+
+    /// Uploads a component.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn upload(&self, path: &[&str], component: Body) -> Result<Value, Failure> {
+        let request = self.request(Method::PUT, path, &[]).header("content-type", "application/wasm");
+        self.send(request.body(component)).await
+    }
+
+    /// The items of a list, page after page, at most `limit`. The second part is whether there are more.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn list(
+        &self,
+        path: &[&str],
+        filter: &[(&str, String)],
+        limit: usize,
+    ) -> Result<(Vec<Value>, bool), Failure> {
+        let mut items = Vec::new();
+        let mut cursor = None;
+        loop {
+            let mut query = filter.to_vec();
+            query.push(("limit", (limit - items.len()).clamp(1, PAGE_MAX).to_string()));
+            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            let mut page = self.get(path, &query).await?;
+            if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
+                items.extend(found);
+            }
+            cursor = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+            if cursor.is_none() || items.len() >= limit {
+                let more = cursor.is_some() || items.len() > limit;
+                items.truncate(limit);
+                return Ok((items, more));
+            }
+        }
+    }
+
+    fn request(&self, method: Method, path: &[&str], query: &[(&str, String)]) -> RequestBuilder {
+        let request = self.http.request(method, address(&self.base, path, query));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let answer = request.send().await.map_err(|error| self.unreachable(error))?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(|error| self.unreachable(error))?;
+        if !status.is_success() {
+            return Err(Failure::Refused(Problem::from_answer(status.as_u16(), &body)));
+        }
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        let read = serde_json::from_slice(&body);
+        Ok(read.with_context(|| format!("{} does not answer as an Innkeeper server does", self.base))?)
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
+        let error = anyhow::Error::new(error.without_url());
+        // Only the innermost cause says something to a person, such as `Connection refused`.
+        let cause = anyhow!(error.root_cause().to_string());
+        Failure::Unreachable { url: self.base.as_str().trim_end_matches('/').to_owned(), cause }
+    }
+}
+
+fn parse_base(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| Failure::usage(format!("`{text}` must be a URL such as http://127.0.0.1:7070")))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The address of a path below the base, with every segment and every value percent-encoded.
+fn address(base: &Url, path: &[&str], query: &[(&str, String)]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().push("v1").extend(path);
+    }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_and_values_are_percent_encoded() {
+        let base = parse_base("http://127.0.0.1:7070").expect("a URL");
+        let url = address(&base, &["tasks", "a?b#c/d%e é:f", "run"], &[("status", "x&y".to_owned())]);
+        assert_eq!(
+            url.as_str(),
+            "http://127.0.0.1:7070/v1/tasks/a%3Fb%23c%2Fd%25e%20%C3%A9:f/run?status=x%26y"
+        );
+    }
+
+    #[test]
+    fn a_server_may_live_below_a_path() {
+        for base in ["https://example.org/inn", "https://example.org/inn/"] {
+            let base = parse_base(base).expect("a URL");
+            assert_eq!(address(&base, &["stats"], &[]).as_str(), "https://example.org/inn/v1/stats");
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_server_is_refused_as_usage() {
+        for bad in ["", "127.0.0.1:7070", "ftp://x", "http://"] {
+            assert_eq!(parse_base(bad).expect_err(bad).code(), 2, "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (url, expected) in
+            [("http://localhost:1", true), ("http://[::1]:1", true), ("http://10.0.0.1", false), ("http://x", false)]
+        {
+            assert_eq!(is_loopback(&Url::parse(url).expect("a URL")), expected, "{url}");
+        }
+    }
+}

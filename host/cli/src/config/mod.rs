@@ -1,0 +1,205 @@
+//! The settings of `serve`: raw from flags, environment and file, then resolved once into values that cannot be wrong.
+
+mod file;
+mod token;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail, ensure};
+use innkeeper_schedule::zone::Zone;
+use innkeeper_store::Durability;
+
+pub use file::{ServerSection, check_keys};
+
+use crate::args::ServeArgs;
+
+/// Where `serve` and `dev` listen unless told otherwise.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:7070";
+/// Where `serve` keeps its data unless told otherwise.
+pub const DATA_DIR_DEFAULT: &str = "innkeeper-data";
+/// Executions at once unless told otherwise.
+const CONCURRENCY_DEFAULT: u32 = 64;
+
+/// How a server is to run.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Address and port; port 0 means a free one.
+    pub listen: SocketAddr,
+    /// Where data is kept.
+    pub storage: Storage,
+    /// Executions at once, 1 to 65536.
+    pub concurrency: u32,
+    /// When a write counts as done.
+    pub durability: Durability,
+    /// The time zone of tasks that name none.
+    pub timezone: Zone,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// What clients must show; `None` lets everybody in who can connect.
+    pub token: Option<String>,
+}
+
+/// Where a server keeps its data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// Nowhere: it is gone when the server stops.
+    Memory,
+    /// In this folder, which one server at a time owns.
+    Directory(PathBuf),
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl ServerConfig {
+    /// Reads the files that the flags name, and resolves everything. `token` is the one of the environment.
+    ///
+    /// # Errors
+    /// A file cannot be read or has a key that is unknown, a value is not valid, or the server would be open to the
+    /// network without a token.
+    pub fn load(args: &ServeArgs, token: Option<String>) -> anyhow::Result<Self> {
+        let section = args.config.as_deref().map(ServerSection::read).transpose()?.unwrap_or_default();
+        let token = match &args.token_file {
+            Some(path) => Some(token::read(path)?),
+            None => token.map(|text| token::check("INNKEEPER_TOKEN", &text)).transpose()?,
+        };
+        Self::resolve(args, section, token)
+    }
+
+    /// Decides each setting: flag or environment, else file, else default.
+    fn resolve(args: &ServeArgs, file: ServerSection, token: Option<String>) -> anyhow::Result<Self> {
+        let text = |flag: &Option<String>, file: Option<String>, default: &str| {
+            flag.clone().or(file).unwrap_or_else(|| default.to_owned())
+        };
+        let directory = args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into());
+        let timezone = text(&args.timezone, file.timezone, "UTC");
+        let config = Self {
+            listen: parse_listen(&text(&args.listen, file.listen, LISTEN_DEFAULT))?,
+            storage: if args.memory { Storage::Memory } else { Storage::Directory(directory) },
+            concurrency: args.concurrency.or(file.concurrency).unwrap_or(CONCURRENCY_DEFAULT),
+            durability: parse_durability(&text(&args.durability, file.durability, "full"))?,
+            timezone: timezone.parse().context("timezone")?,
+            log_format: parse_log_format(&text(&args.log_format, file.log_format, "text"))?,
+            token,
+        };
+        ensure!(
+            (1..=65_536).contains(&config.concurrency),
+            "concurrency is {}: it must be 1 to 65536",
+            config.concurrency
+        );
+        refuse_open_door(config.listen, config.token.is_some())?;
+        Ok(config)
+    }
+}
+
+/// Everybody who can connect may run code here, so that must be nobody but this machine unless there is a token.
+fn refuse_open_door(listen: SocketAddr, has_token: bool) -> anyhow::Result<()> {
+    if has_token || listen.ip().is_loopback() {
+        return Ok(());
+    }
+    bail!(
+        "refusing to listen on {listen} without a token: anybody on the network could run code here; set \
+         INNKEEPER_TOKEN or --token-file FILE, or listen on 127.0.0.1:{}",
+        listen.port()
+    )
+}
+
+fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
+    let numeric = text.replacen("localhost:", "127.0.0.1:", 1);
+    let parsed = numeric.parse();
+    parsed.with_context(|| format!("listen: `{text}` must be an address and a port, such as {LISTEN_DEFAULT}"))
+}
+
+fn parse_durability(text: &str) -> anyhow::Result<Durability> {
+    match text {
+        "full" => Ok(Durability::Full),
+        "normal" => Ok(Durability::Normal),
+        _ => bail!("durability: `{text}` must be `full` or `normal`"),
+    }
+}
+
+fn parse_log_format(text: &str) -> anyhow::Result<LogFormat> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => bail!("logFormat: `{text}` must be `text` or `json`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(text: &str) -> ServerSection {
+        ServerSection::parse(text).expect("a valid file")
+    }
+
+    fn refusal(args: &ServeArgs, text: &str) -> String {
+        let refused = ServerConfig::resolve(args, section(text), None);
+        format!("{:#}", refused.expect_err("a refused configuration"))
+    }
+
+    #[test]
+    fn without_settings_the_defaults_hold() {
+        let config = ServerConfig::resolve(&ServeArgs::default(), ServerSection::default(), None);
+        let config = config.expect("a valid configuration");
+        assert_eq!(config.listen.to_string(), LISTEN_DEFAULT);
+        assert_eq!(config.storage, Storage::Directory(DATA_DIR_DEFAULT.into()));
+        assert_eq!((config.concurrency, config.durability), (64, Durability::Full));
+        assert_eq!((config.timezone.name(), config.log_format), ("UTC", LogFormat::Text));
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let args = ServeArgs {
+            listen: Some("localhost:0".to_owned()),
+            data_dir: Some("elsewhere".into()),
+            ..ServeArgs::default()
+        };
+        let file = section(
+            "[server]\nlisten = '127.0.0.1:1'\ndataDir = 'here'\nconcurrency = 3\ndurability = 'normal'\n\
+             timezone = 'Europe/Rome'\nlogFormat = 'json'",
+        );
+        let config = ServerConfig::resolve(&args, file, None).expect("a valid configuration");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:0");
+        assert_eq!(config.storage, Storage::Directory("elsewhere".into()));
+        assert_eq!((config.concurrency, config.durability), (3, Durability::Normal));
+        assert_eq!((config.timezone.name(), config.log_format), ("Europe/Rome", LogFormat::Json));
+    }
+
+    #[test]
+    fn a_value_that_is_wrong_is_named_with_what_would_be_right() {
+        let none = ServeArgs::default();
+        for (text, expected) in [
+            ("[server]\nlisten = 'here'", "listen: `here` must be an address and a port"),
+            ("[server]\nconcurrency = 0", "it must be 1 to 65536"),
+            ("[server]\ndurability = 'max'", "`max` must be `full` or `normal`"),
+            ("[server]\nlogFormat = 'xml'", "`xml` must be `text` or `json`"),
+            ("[server]\ntimezone = 'Europe/Roma'", "Europe/Rome"),
+        ] {
+            let message = refusal(&none, text);
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_network_is_only_let_in_with_a_token() {
+        let open = ServeArgs { listen: Some("0.0.0.0:7070".to_owned()), ..ServeArgs::default() };
+        let message = refusal(&open, "");
+        assert!(message.contains("0.0.0.0:7070") && message.contains("--token-file"), "{message}");
+        let with_token = ServerConfig::resolve(&open, ServerSection::default(), Some("secret".to_owned()));
+        assert_eq!(with_token.expect("a valid configuration").token.as_deref(), Some("secret"));
+        for loopback in ["127.0.0.2:1", "[::1]:1"] {
+            let args = ServeArgs { listen: Some(loopback.to_owned()), ..ServeArgs::default() };
+            assert!(ServerConfig::resolve(&args, ServerSection::default(), None).is_ok(), "{loopback}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The folder that a host owns: two hosts on one database would run everything twice.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+
+/// A folder that belongs to this process until it is dropped.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    /// The system gives the lock back when the file is closed, however the process ends.
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Takes the folder, which is made if need be, readable by nobody else.
+    ///
+    /// # Errors
+    /// Another host owns the folder, or it cannot be used.
+    pub(crate) fn lock(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        create(path).with_context(|| format!("cannot make the data directory {shown}"))?;
+        let file = path.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&file);
+        let lock = lock.with_context(|| format!("cannot open {}", file.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "another innkeeper server uses the data directory {shown}: stop it, or name another one with --data-dir"
+            ),
+            Err(TryLockError::Error(error)) => Err(anyhow!(error).context(format!("cannot lock {}", file.display()))),
+        }
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("innkeeper.db")
+    }
+
+    /// The folder of compiled plugins.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.path.join("cache")
+    }
+}
+
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_owner_at_a_time() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let path = parent.path().join("deep/data");
+        let owned = DataDirectory::lock(&path).expect("a free folder");
+        let refused = DataDirectory::lock(&path).expect_err("a folder in use").to_string();
+        assert!(refused.contains(&path.display().to_string()), "{refused}");
+        drop(owned);
+        DataDirectory::lock(&path).expect("a folder that is free again");
+    }
+}

@@ -1,0 +1,84 @@
+//! `serve`, and what a host is made of.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use innkeeper_admin::{AdminConfig, Token};
+use innkeeper_model::clock::{Clock, SystemClock};
+use innkeeper_runner::{RunnerConfig, TaskRunner};
+use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
+use innkeeper_store::{Location, Store};
+use tokio::net::TcpListener;
+
+use crate::args::ServeArgs;
+use crate::config::{ServerConfig, Storage};
+use crate::data_directory::DataDirectory;
+use crate::exit::Failure;
+use crate::lifecycle::Signals;
+use crate::{output, telemetry};
+
+/// Runs a host. Once it listens, one line with its URL goes to standard output.
+///
+/// # Errors
+/// [`Failure::Usage`] for a configuration that is refused; [`Failure::Failed`] if the host does not start or stops by
+/// itself.
+pub(crate) async fn serve(args: ServeArgs, token: Option<String>) -> Result<(), Failure> {
+    let config = ServerConfig::load(&args, token).map_err(Failure::Usage)?;
+    telemetry::start("info", config.log_format).map_err(Failure::Usage)?;
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let bound = TcpListener::bind(config.listen).await;
+    let listener = bound.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let host = Host::start(config, listener).await?;
+    output::print(&format!("listening on {}\n", host.url()))?;
+    Ok(host.run(&mut signals).await?)
+}
+
+/// A host that runs and is ready to serve.
+pub(crate) struct Host {
+    pub(crate) runner: TaskRunner,
+    pub(crate) admin: AdminConfig,
+    pub(crate) listener: TcpListener,
+    address: SocketAddr,
+    /// Held until the host is gone.
+    _directory: Option<DataDirectory>,
+}
+
+impl Host {
+    /// Puts a host together, in the order in which its parts need one another, and starts its runner.
+    ///
+    /// # Errors
+    /// The data directory is in use or cannot be used, or a part does not start.
+    pub(crate) async fn start(config: ServerConfig, listener: TcpListener) -> anyhow::Result<Self> {
+        let address = listener.local_addr().context("the listener has no address")?;
+        let directory = match &config.storage {
+            Storage::Memory => None,
+            Storage::Directory(path) => Some(DataDirectory::lock(path)?),
+        };
+        let location = directory.as_ref().map_or(Location::Memory, |owned| Location::File(owned.database()));
+        let store = Store::open(&location, config.durability)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sandbox = WasmSandbox::new(
+            SandboxConfig {
+                concurrency: config.concurrency,
+                cache_dir: directory.as_ref().map(DataDirectory::cache),
+                ..SandboxConfig::default()
+            },
+            Arc::clone(&clock),
+        )?;
+        let settings = RunnerConfig {
+            timezone: config.timezone,
+            concurrency: config.concurrency,
+            ..RunnerConfig::default()
+        };
+        let runner = TaskRunner::start(settings, store, Arc::new(sandbox), clock).await?;
+        let token = config.token.as_deref().map(str::parse::<Token>).transpose()?;
+        let admin = AdminConfig { token, ..AdminConfig::default() };
+        Ok(Self { runner, admin, listener, address, _directory: directory })
+    }
+
+    /// Where a client on this machine finds the host.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}

@@ -1,0 +1,93 @@
+//! Builds the components that the stories need: every guest and every plugin, for wasm32-wasip2, in a target directory
+//! of their own. Adds the WebAssembly target to the toolchain if it is missing.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-wasip2";
+const PROFILE: &str = "plugin";
+
+fn main() {
+    let tests = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let root = tests.parent().expect("the tests have a workspace").to_owned();
+    for watched in ["Cargo.lock", "Cargo.toml", "wit", "sdk", "plugins", "tests/guests"] {
+        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    let out = PathBuf::from(variable("OUT_DIR"));
+    // OUT_DIR is <target>/<profile>/build/<package>/out. The outer build holds the lock of <target>/<profile>.
+    let target = out.ancestors().nth(4).expect("OUT_DIR lies in a target directory").join("guests");
+    add_wasm_target();
+    let guests = names(&tests.join("guests/examples"), "rs");
+    let plugins = names(&root.join("plugins"), "");
+    build(&root, &target, &["-p", "innkeeper-guests", "--examples"]);
+    for plugin in &plugins {
+        build(&root, &target, &["-p", plugin]);
+    }
+    let built = target.join(TARGET).join(PROFILE);
+    let mut source = String::new();
+    for guest in &guests {
+        declare(&mut source, guest, &built.join("examples").join(format!("{guest}.wasm")));
+    }
+    for plugin in &plugins {
+        let file = format!("{}.wasm", plugin.replace('-', "_"));
+        declare(&mut source, plugin, &built.join(file));
+    }
+    fs::write(out.join("components.rs"), source).expect("OUT_DIR can be written");
+}
+
+/// Names of the entries of `directory` with this extension, without it, sorted.
+fn names(directory: &Path, extension: &str) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("the directory can be read");
+    let paths = entries.map(|entry| entry.expect("the entry can be read").path());
+    let mut names: Vec<String> = paths
+        .filter(|path| path.extension().unwrap_or_default() == extension)
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// A constant that holds a component's path. One that no story uses is a warning, which CI denies.
+fn declare(source: &mut String, name: &str, path: &Path) {
+    assert!(path.is_file(), "the build did not make {}", path.display());
+    let constant = name.to_uppercase().replace('-', "_");
+    writeln!(
+        source,
+        "/// The component `{name}`.\npub(crate) const {constant}: &str = {:?};",
+        path.display().to_string()
+    )
+    .expect("a string takes text");
+}
+
+fn build(root: &Path, target: &Path, what: &[&str]) {
+    let mut cargo = Command::new(variable("CARGO"));
+    cargo.current_dir(root).args(["build", "--quiet", "--target", TARGET, "--profile", PROFILE]).args(what);
+    cargo.arg("--target-dir").arg(target);
+    // What the outer build was told is not meant for the inner one.
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET"] {
+        cargo.env_remove(name);
+    }
+    let status = cargo.status().expect("cargo can be started");
+    assert!(status.success(), "cargo build {} failed: {status}", what.join(" "));
+}
+
+fn add_wasm_target() {
+    let rustc = variable("RUSTC");
+    let printed = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let directory = printed.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    if directory.is_ok_and(|directory| Path::new(&directory).is_dir()) {
+        return;
+    }
+    let added = Command::new("rustup").args(["target", "add", TARGET]).status();
+    assert!(
+        added.is_ok_and(|status| status.success()),
+        "the guests need the target {TARGET}, and `rustup target add {TARGET}` failed: add it by hand"
+    );
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
+}

@@ -1,0 +1,14 @@
+//! Stories: the real binary, a real database file, real guests. Each tells one thing a user relies on; the host checks
+//! what must always hold when it is dropped.
+
+mod components;
+mod crash;
+mod effects;
+mod limits;
+mod main_job;
+mod refusals;
+mod retries;
+mod runner;
+mod schema;
+mod shutdown;
+mod tidy;

@@ -1,0 +1,8 @@
+//! Stories of the runner alone, as an embedder has it: a clock that moves when told to, and a sandbox that does as it
+//! is told. Here time and failure are exact.
+
+mod events;
+mod lifecycle;
+mod schedules;
+mod scripted;
+mod stage;

@@ -1,0 +1,69 @@
+//! A sandbox that does as it is told.
+
+use std::sync::{Arc, Mutex};
+
+use innkeeper_model::BoxFuture;
+use innkeeper_model::execution::{Failure, FailureKind, Receipt};
+use innkeeper_model::id::Digest;
+use innkeeper_model::sandbox::{
+    Admission, Effects, Invocation, Outcome, PublishedEvent, Refusal, Report, Sandbox, StopReason,
+};
+
+/// What an execution does.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// It succeeds and publishes these events.
+    Succeed(Vec<&'static str>),
+    /// It fails in this way.
+    Fail(FailureKind),
+    /// It runs until it is stopped.
+    Hang,
+}
+
+/// Does for every execution what `script` says.
+pub struct Scripted {
+    script: Box<dyn Fn(&Invocation) -> Act + Send + Sync>,
+    seen: Mutex<Vec<Invocation>>,
+}
+
+impl Scripted {
+    pub fn new(script: impl Fn(&Invocation) -> Act + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { script: Box::new(script), seen: Mutex::default() })
+    }
+
+    /// Every invocation so far.
+    pub fn seen(&self) -> Vec<Invocation> {
+        self.seen.lock().expect("no execution panics").clone()
+    }
+}
+
+impl Sandbox for Scripted {
+    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
+        Box::pin(async move { Ok(Admission { digest: Digest::of(&component), imports: Vec::new() }) })
+    }
+
+    fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {
+        let act = (self.script)(&invocation);
+        self.seen.lock().expect("no execution panics").push(invocation);
+        Box::pin(async move {
+            let (outcome, events) = match act {
+                Act::Succeed(events) => (Outcome::Success(None), events),
+                Act::Fail(kind) => (Outcome::Failure(Failure::new(kind, "as the script says")), Vec::new()),
+                Act::Hang => (Outcome::Failure(stopped(stop.await)), Vec::new()),
+            };
+            let publish =
+                |name: &str| PublishedEvent { event: name.parse().expect("an event name"), data: None };
+            let events = events.into_iter().map(publish).collect();
+            let effects = Effects { events, writes: Vec::new() };
+            Report { outcome, effects, logs: Vec::new(), receipt: Receipt::default() }
+        })
+    }
+}
+
+fn stopped(reason: StopReason) -> Failure {
+    let kind = match reason {
+        StopReason::Cancelled => FailureKind::Cancelled,
+        StopReason::Interrupted => FailureKind::Interrupted,
+    };
+    Failure::new(kind, "stopped")
+}
