@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// The tenant whose things a request is about. Every handler that touches any takes it from here.
 pub(crate) struct Tenant(pub(crate) TenantId);
 
-impl<S: Sync> FromRequestParts<S> for Tenant {
+impl<S: Send + Sync> FromRequestParts<S> for Tenant {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {

@@ -23,11 +23,11 @@ pub(crate) struct BodyLimit {
 pub(crate) async fn read(request: Request, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
     let BodyLimit { bytes_max, timeout } = limit;
     let reading = async {
-        let (declared, _) = (request.body().size_hint().lower(), ());
+        let declared = request.body().size_hint().lower();
         if usize::try_from(declared).is_ok_and(|declared| declared <= bytes_max) {
             receive(request, bytes_max).await
         } else {
-            discard(request, bytes_max).await;
+            discard(request, limit).await;
             Err(Problem::too_large(bytes_max))
         }
     };
@@ -53,9 +53,11 @@ async fn receive(request: Request, bytes_max: usize) -> Result<Vec<u8>, Problem>
 
 /// Reads the body of a refused request, up to a bound, and throws it away: a connection that is closed with bytes unread
 /// is reset, and then most clients do not see the answer. A client that waits to be told to go on is not told.
-pub(crate) async fn discard(request: Request, bytes_max: usize) {
+pub(crate) async fn discard(request: Request, limit: BodyLimit) {
     if !request.headers().contains_key(EXPECT) {
-        throw_away(request.into_body(), bytes_max).await;
+        let reading = throw_away(request.into_body(), limit.bytes_max);
+        // Over time or not, what follows is the same.
+        let _ = tokio::time::timeout(limit.timeout, reading).await;
     }
 }
 

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
+use crate::body::BodyLimit;
 use crate::problem::Cause;
 use crate::router::Api;
 use crate::{auth, body};
 
-/// What is read and thrown away of the body of an unauthorized request, so that its client gets to read the answer.
+/// How long the body of an unauthorized request is read, only to be thrown away.
 const REFUSED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Lets an authorized request through to its handler, with its tenant.
@@ -38,7 +39,7 @@ pub(crate) async fn pass(State(api): State<Arc<Api>>, request: Request, next: Ne
 async fn answer(api: &Api, path: &str, mut request: Request, next: Next) -> Response {
     if !matches!(path, "/healthz" | "/readyz") {
         if let Err(problem) = auth::authorize(api.token.as_ref(), request.headers()) {
-            let _ = tokio::time::timeout(REFUSED_TIMEOUT, body::discard(request, api.upload.bytes_max)).await;
+            body::discard(request, BodyLimit { timeout: REFUSED_TIMEOUT, ..api.upload }).await;
             return problem.into_response();
         }
         request.extensions_mut().insert(api.tenant.clone());

@@ -16,6 +16,9 @@ use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::StoreError;
 use serde::Serialize;
 
+/// When a client may ask again.
+const RETRY_AFTER_SECONDS: &str = "2";
+
 /// An answer that is not what was asked for.
 #[derive(Debug)]
 pub(crate) struct Problem(Box<Answer>);
@@ -52,13 +55,182 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Answer { status, code, detail, errors, header, cause } = *self.0;
         let title = status.canonical_reason().unwrap_or("Error");
-        let document =
-            Document { kind: "about:blank", title, status: status.as_u16(), code, detail: &detail, errors: &errors };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let (number, kind) = (status.as_u16(), "about:blank");
+        let document = Document { kind, title, status: number, code, detail: &detail, errors: &errors };
         let content_type = HeaderValue::from_static("application/problem+json");
+        // Strings and numbers can always be written.
+        let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, content_type)], body).into_response();
         response.headers_mut().extend(header);
-        response.extensions_mut().extend_cause(cause);
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
         response
+    }
+}
+
+impl From<RunnerError> for Problem {
+    fn from(error: RunnerError) -> Self {
+        match error {
+            RunnerError::Invalid(errors) => Self::invalid(errors),
+            RunnerError::NotFound { .. } => Self::not_found(error.to_string()),
+            RunnerError::Refused(refusal) => Self::refused(&refusal),
+            RunnerError::ShuttingDown => Self::shutting_down(),
+            RunnerError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::TaskExists(_) => Self::new(StatusCode::CONFLICT, "task_exists", message),
+            StoreError::PluginInUse { .. } => Self::new(StatusCode::CONFLICT, "plugin_in_use", message),
+            StoreError::PluginMissing(_) => {
+                Self::invalid(vec![FieldError::new("plugin", "unknown_plugin", message)])
+            }
+            StoreError::Full => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message.clone()).caused_by(message)
+            }
+            StoreError::Locked => Self::unavailable("locked", message.clone()).caused_by(message),
+            StoreError::Stopped => Self::unavailable("stopped", message.clone()).caused_by(message),
+            StoreError::BadRow(_) | StoreError::Refused(_) | StoreError::Sqlite(_) => Self::internal(message),
+        }
+    }
+}
+
+/// What the host could not do.
+impl Problem {
+    /// Our own failure: the client is told nothing of the cause.
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        let detail = "the host failed; its log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).caused_by(cause)
+    }
+
+    pub(crate) fn shutting_down() -> Self {
+        Self::unavailable("shutting_down", "the host is shutting down; try again when it is back")
+    }
+
+    fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_header(RETRY_AFTER, after)
+    }
+}
+
+/// What is wrong with a request.
+impl Problem {
+    /// A request of the right form with these wrong fields.
+    pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [error] => format!("`{}` {}", error.field, error.message),
+            errors => format!("{} things are wrong; see `errors`", errors.len()),
+        };
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        problem.0.errors = errors;
+        problem
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        let message = refusal.to_string();
+        let errors = vec![FieldError::new("component", refusal.code(), message.clone())];
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "plugin_refused", message);
+        problem.0.errors = errors;
+        problem
+    }
+
+    pub(crate) fn not_json(error: &serde_json::Error) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "not_json", format!("the body is not JSON: {error}"))
+    }
+
+    pub(crate) fn incomplete() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "incomplete_body", "the body ended before it was complete")
+    }
+
+    pub(crate) fn wrong_media_type(expected: &'static str) -> Self {
+        let detail = format!("the body must be sent with `Content-Type: {expected}`");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    pub(crate) fn too_large(bytes_max: usize) -> Self {
+        let detail = format!("the body is too large; at most {bytes_max} bytes are taken here");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    pub(crate) fn too_slow(timeout: Duration) -> Self {
+        let detail = format!("the body was not complete after {}", format_duration(timeout));
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail)
+    }
+
+    pub(crate) fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub(crate) fn no_such_route(path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "no_such_route", format!("there is nothing at `{path}`"))
+    }
+
+    pub(crate) fn no_such_method(method: &Method, path: &str) -> Self {
+        let detail = format!("`{path}` does not answer to {method}; the header `Allow` says to what it does");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    pub(crate) fn unauthorized(detail: &'static str) -> Self {
+        let challenge = HeaderValue::from_static("Bearer realm=\"innkeeper\"");
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).with_header(WWW_AUTHENTICATE, challenge)
+    }
+
+    /// A request to a host without a token that comes from a foreign web page.
+    pub(crate) fn foreign() -> Self {
+        let detail = "this host has no token, so it answers only to loopback names and not to foreign web pages; \
+            configure a token to reach it in other ways";
+        Self::new(StatusCode::FORBIDDEN, "foreign_request", detail)
+    }
+
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let (detail, errors) = (detail.into(), Vec::new());
+        Self(Box::new(Answer { status, code, detail, errors, header: None, cause: None }))
+    }
+
+    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.header = Some((name, value));
+        self
+    }
+
+    fn caused_by(mut self, cause: impl Into<String>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_has_its_status() {
+        let full: Problem = RunnerError::Store(StoreError::Full).into();
+        let cases: [(Problem, u16, &str); 6] = [
+            (full, 507, "disk_full"),
+            (StoreError::Stopped.into(), 503, "stopped"),
+            (StoreError::TaskExists("a".to_owned()).into(), 409, "task_exists"),
+            (StoreError::PluginInUse { plugin: "a".to_owned(), tasks: 2 }.into(), 409, "plugin_in_use"),
+            (RunnerError::ShuttingDown.into(), 503, "shutting_down"),
+            (RunnerError::Refused(Refusal::CoreModule).into(), 422, "plugin_refused"),
+        ];
+        for (problem, status, code) in cases {
+            assert_eq!((problem.0.status.as_u16(), problem.0.code), (status, code));
+            assert_eq!(status == 503, problem.into_response().headers().contains_key(RETRY_AFTER), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_internal_cause_is_for_the_log_only() {
+        let problem: Problem = StoreError::Sqlite("no such column: secret".to_owned()).into();
+        assert!(!problem.0.detail.contains("secret"));
+        let response = problem.into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let cause = response.extensions().get::<Cause>().expect("a cause");
+        assert!(cause.0.contains("secret"));
     }
 }

@@ -30,7 +30,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let output = Output::new(cli.json);
     let client = || crate::client::Client::new(&cli.server);
     match cli.command {
-        Command::Serve(args) => serve::serve(args).await,
+        Command::Serve(args) => serve::serve(args, cli.server.token.filter(|token| !token.is_empty())).await,
         Command::Dev(args) => dev::dev(args).await,
         Command::Plugin { verb } => plugins::run(verb, &client()?, output).await,
         Command::Task { verb } => tasks::run(verb, &client()?, output).await,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use innkeeper_admin::{AdminConfig, Token};
+use innkeeper_admin::AdminConfig;
 use innkeeper_model::clock::{Clock, SystemClock};
 use innkeeper_runner::{RunnerConfig, TaskRunner};
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
@@ -72,8 +72,7 @@ impl Host {
             ..RunnerConfig::default()
         };
         let runner = TaskRunner::start(settings, store, Arc::new(sandbox), clock).await?;
-        let token = config.token.as_deref().map(str::parse::<Token>).transpose()?;
-        let admin = AdminConfig { token, ..AdminConfig::default() };
+        let admin = AdminConfig { token: config.token, ..AdminConfig::default() };
         Ok(Self { runner, admin, listener, address, _directory: directory })
     }
 

@@ -53,12 +53,21 @@ impl Default for Limits {
 
 /// The limits a task asks for; `None` means the host's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitWishes {
     /// Fuel units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
     /// Wall time.
+    #[serde(
+        with = "crate::time::millis_option",
+        rename = "timeoutMs",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub timeout: Option<Duration>,
     /// Bytes of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
 }
 

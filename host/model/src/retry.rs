@@ -21,16 +21,30 @@ pub enum Backoff {
 
 /// How often and when a failed run is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RetryPolicy {
     /// Attempts in all, the first included; at least 1.
     pub max_attempts: u32,
     /// The delay before the second attempt.
+    #[serde(with = "crate::time::millis", rename = "delayMs")]
     pub delay: Duration,
     /// How the delay grows.
     pub backoff: Backoff,
     /// The longest delay; `None` means no bound.
+    #[serde(
+        with = "crate::time::millis_option",
+        rename = "maxDelayMs",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub max_delay: Option<Duration>,
     /// The window for all attempts, from the start of the first; `None` means no bound.
+    #[serde(
+        with = "crate::time::millis_option",
+        rename = "maxRetryDurationMs",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub max_retry_duration: Option<Duration>,
     /// The share of the delay, 0 to 1, that chance may take off.
     pub jitter: f64,

@@ -177,10 +177,99 @@ pub enum RateOverflow {
     Drop,
 }
 
+/// What happens when a task is to run while an earlier run of it is in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Overlap {
+    /// The new one is skipped. The default of schedules.
+    Skip,
+    /// The new one waits for its turn, in place of one that waits already.
+    Queue,
+    /// The earlier ones are cancelled.
+    CancelPrevious,
+    /// They run side by side. The default of event tasks.
+    Allow,
+}
+
+impl Overlap {
+    /// Every policy, in declaration order.
+    pub const ALL: [Self; 4] = [Self::Skip, Self::Queue, Self::CancelPrevious, Self::Allow];
+
+    /// The policy's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Queue => "queue",
+            Self::CancelPrevious => "cancelPrevious",
+            Self::Allow => "allow",
+        }
+    }
+
+    /// The policy of a task that names none.
+    #[must_use]
+    pub fn default_for(trigger: &Trigger) -> Self {
+        match trigger {
+            Trigger::Preset { .. } | Trigger::Cron(_) => Self::Skip,
+            // The one due time of a one-off must not get lost to a manual start.
+            Trigger::At(_) | Trigger::After(_) => Self::Queue,
+            Trigger::OnEvent(_) => Self::Allow,
+        }
+    }
+}
+
+impl FromStr for Overlap {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == text);
+        found.ok_or_else(|| UnknownName(text.to_owned(), "overlap policy"))
+    }
+}
+
+/// What happens to due times that were missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Misfire {
+    /// The latest fires, if it is at most 24 hours old.
+    #[default]
+    RunOnce,
+    /// None fires.
+    Skip,
+    /// All fire, but only the latest hundred.
+    CatchUp,
+}
+
+impl Misfire {
+    /// Every policy, in declaration order.
+    pub const ALL: [Self; 3] = [Self::RunOnce, Self::Skip, Self::CatchUp];
+
+    /// The policy's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunOnce => "runOnce",
+            Self::Skip => "skip",
+            Self::CatchUp => "catchUp",
+        }
+    }
+}
+
+impl FromStr for Misfire {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == text);
+        found.ok_or_else(|| UnknownName(text.to_owned(), "misfire policy"))
+    }
+}
+
 /// How many executions a task may have per interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RateLimit {
     /// The window's length.
+    #[serde(with = "crate::time::millis", rename = "intervalMs")]
     pub interval: Duration,
     /// Executions per window; at least 1.
     pub limit: u32,
@@ -205,6 +294,14 @@ pub struct TaskDefinition {
     pub plugin: PluginRef,
     /// Its retry policy.
     pub retry: RetryPolicy,
+    /// Its rate limit, if it has one.
+    pub rate_limit: Option<RateLimit>,
+    /// What happens when it is to run while it runs.
+    pub overlap: Overlap,
+    /// What happens to due times that were missed.
+    pub misfire: Misfire,
+    /// How many of its executions may run at once; `None` means the host's limit.
+    pub concurrency: Option<u32>,
     /// Its limits, where they are narrower than the host's.
     pub limits: LimitWishes,
     /// Whether it is paused.

@@ -29,6 +29,14 @@ pub struct TaskConfig {
     pub plugin: String,
     /// `retryPolicy`.
     pub retry_policy: Option<RetryPolicyConfig>,
+    /// `rateLimit`.
+    pub rate_limit: Option<RateLimitConfig>,
+    /// `overlap`: `skip`, `queue`, `cancelPrevious` or `allow`.
+    pub overlap: Option<String>,
+    /// `misfire`: `runOnce`, `skip` or `catchUp`.
+    pub misfire: Option<String>,
+    /// `concurrency`: executions of the task at once.
+    pub concurrency: Option<u32>,
     /// `limits`.
     pub limits: Option<LimitsConfig>,
     /// `isPaused`: whether the task starts paused.
@@ -56,6 +64,19 @@ pub struct RetryPolicyConfig {
     pub jitter: Option<f64>,
 }
 
+/// The specification's `RateLimit`, and one field of ours after it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RateLimitConfig {
+    /// `interval`: a duration.
+    pub interval: String,
+    /// `limit`: executions per interval.
+    pub limit: u32,
+    /// `strategy`: `fixed` (default) or `sliding`.
+    pub strategy: Option<String>,
+    /// `overflow`: `delay` (default) or `drop`.
+    pub overflow: Option<String>,
+}
+
 /// What one execution may use, where it is less than the host allows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LimitsConfig {
@@ -67,7 +88,7 @@ pub struct LimitsConfig {
     pub memory: Option<u64>,
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 19] = [
     "id",
     "name",
     "type",
@@ -79,6 +100,10 @@ const KEYS: [&str; 15] = [
     "onEvent",
     "plugin",
     "retryPolicy",
+    "rateLimit",
+    "overlap",
+    "misfire",
+    "concurrency",
     "limits",
     "isPaused",
     "allowPast",
@@ -108,6 +133,10 @@ impl TaskConfig {
             allow_past: fields.boolean("allowPast"),
             metadata: fields.object("metadata"),
             retry_policy: fields.nested("retryPolicy", RetryPolicyConfig::read),
+            rate_limit: fields.nested("rateLimit", RateLimitConfig::read),
+            overlap: fields.text("overlap"),
+            misfire: fields.text("misfire"),
+            concurrency: fields.whole("concurrency"),
             limits: fields.nested("limits", LimitsConfig::read),
         };
         if problems.is_empty() { Ok(config) } else { Err(problems) }
@@ -125,6 +154,19 @@ impl RetryPolicyConfig {
             max_retry_duration: fields.text("maxRetryDuration"),
             max_delay: fields.text("maxDelay"),
             jitter: fields.number("jitter"),
+        }
+    }
+}
+
+impl RateLimitConfig {
+    fn read(value: Value, problems: &mut Vec<FieldError>) -> Self {
+        let mut fields =
+            Fields::new("rateLimit.", value, &["interval", "limit", "strategy", "overflow"], problems);
+        Self {
+            interval: fields.required_text("interval"),
+            limit: fields.required_whole("limit"),
+            strategy: fields.text("strategy"),
+            overflow: fields.text("overflow"),
         }
     }
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::retry::{Backoff, RetryPolicy};
-use innkeeper_model::task::{PluginRef, TaskDefinition, TaskType, Trigger};
-use innkeeper_model::task_config::{LimitsConfig, RetryPolicyConfig, TaskConfig};
+use innkeeper_model::task::{
+    Misfire, Overlap, PluginRef, RateLimit, RateOverflow, RateStrategy, TaskDefinition, TaskType, Trigger,
+};
+use innkeeper_model::task_config::{LimitsConfig, RateLimitConfig, RetryPolicyConfig, TaskConfig};
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::at::resolve_at;
 use innkeeper_schedule::cron::Schedule;
@@ -23,6 +25,9 @@ const METADATA_BYTES_MAX: usize = 64 << 10;
 
 /// Attempts of one run at most.
 const ATTEMPTS_MAX: u32 = 1000;
+
+/// Executions per interval at most: a sliding window looks back over as many rows.
+const RATE_LIMIT_MAX: u32 = 100_000;
 
 /// What a definition is checked against.
 pub(crate) struct Context<'a> {
@@ -54,6 +59,12 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
         .and_then(|trigger| checked.first_due(trigger, some_zone, context.now, config.allow_past));
     let retry = config.retry_policy.as_ref().map_or(RetryPolicy::ONCE, |policy| checked.retry(policy));
     let limits = config.limits.as_ref().map_or_else(LimitWishes::default, |limits| checked.limits(limits));
+    let rate_limit = config.rate_limit.as_ref().map(|limit| checked.rate_limit(limit));
+    let overlap = checked.choice("overlap", config.overlap.as_deref(), Overlap::ALL, Overlap::as_str);
+    let misfire = checked.choice("misfire", config.misfire.as_deref(), Misfire::ALL, Misfire::as_str);
+    if config.concurrency == Some(0) {
+        checked.problem("concurrency", "out_of_range", "must be at least 1");
+    }
     let metadata = checked.metadata(config.metadata);
     let (Some(id), Some(plugin), Some(zone), Some(trigger), []) =
         (id, plugin, zone, trigger, checked.problems.as_slice())
@@ -63,6 +74,10 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
     let definition = TaskDefinition {
         id,
         name: config.name,
+        rate_limit,
+        overlap: overlap.unwrap_or_else(|| Overlap::default_for(&trigger)),
+        misfire: misfire.unwrap_or_default(),
+        concurrency: config.concurrency,
         trigger,
         timezone: zone.name().to_owned(),
         plugin,
@@ -263,15 +278,52 @@ impl Checker {
     }
 
     fn backoff(&mut self, text: Option<&str>) -> Backoff {
-        match text {
-            None | Some("fixed") => Backoff::Fixed,
-            Some("exponential") => Backoff::Exponential,
-            Some(other) => {
-                let message = format!("`{other}` is neither `fixed` nor `exponential`");
-                let error = FieldError::new("retryPolicy.backoff", "unknown_backoff", message);
-                self.problems.push(error.suggesting(nearest(other, ["fixed", "exponential"])));
-                Backoff::Fixed
-            }
+        let name = |backoff| if backoff == Backoff::Fixed { "fixed" } else { "exponential" };
+        let all = [Backoff::Fixed, Backoff::Exponential];
+        self.choice("retryPolicy.backoff", text, all, name).unwrap_or_default()
+    }
+
+    /// The value of an enumeration that is written as `text`; `None` if nothing is.
+    fn choice<T: Copy, const N: usize>(
+        &mut self,
+        field: &str,
+        text: Option<&str>,
+        all: [T; N],
+        name: impl Fn(T) -> &'static str,
+    ) -> Option<T> {
+        let text = text?;
+        let found = all.into_iter().find(|value| name(*value) == text);
+        if found.is_none() {
+            let known = all.map(&name);
+            let message = format!("`{text}` is none of {}", known.map(|name| format!("`{name}`")).join(", "));
+            let error = FieldError::new(field, "unknown_value", message);
+            self.problems.push(error.suggesting(nearest(text, known)));
+        }
+        found
+    }
+
+    fn rate_limit(&mut self, limit: &RateLimitConfig) -> RateLimit {
+        let interval = self.duration("rateLimit.interval", &limit.interval);
+        if interval == Some(Duration::ZERO) {
+            self.problem("rateLimit.interval", "out_of_range", "must be more than zero");
+        }
+        if !(1..=RATE_LIMIT_MAX).contains(&limit.limit) {
+            let message = format!("is {}; must be 1 to {RATE_LIMIT_MAX}", limit.limit);
+            self.problem("rateLimit.limit", "out_of_range", message);
+        }
+        let strategies = [RateStrategy::Fixed, RateStrategy::Sliding];
+        let strategy = |strategy| if strategy == RateStrategy::Fixed { "fixed" } else { "sliding" };
+        let overflows = [RateOverflow::Delay, RateOverflow::Drop];
+        let overflow = |overflow| if overflow == RateOverflow::Delay { "delay" } else { "drop" };
+        RateLimit {
+            interval: interval.unwrap_or_default(),
+            limit: limit.limit,
+            strategy: self
+                .choice("rateLimit.strategy", limit.strategy.as_deref(), strategies, strategy)
+                .unwrap_or_default(),
+            overflow: self
+                .choice("rateLimit.overflow", limit.overflow.as_deref(), overflows, overflow)
+                .unwrap_or_default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use innkeeper_model::id::ExecutionId;
-use innkeeper_store::{Claim, ClaimRequest, QueuedRun, StoreError};
+use innkeeper_store::{Claim, ClaimRequest, Claimed, QueuedRun, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::execute;
@@ -77,11 +77,29 @@ async fn start(
             return Err(error);
         }
     };
-    for claim in claims {
-        // A paused task's runs stay in the store; resuming brings them back. What is gone was deleted meanwhile.
-        let Claim::Started(claimed) = claim else { continue };
-        let slot = slots.split(1).expect("no more is claimed than there are slots");
-        shared.executions.spawn(execute::run(Arc::clone(shared), *claimed, slot));
+    for (run, claim) in runs.into_iter().zip(claims) {
+        if let Some(claimed) = note(shared, run, claim) {
+            let slot = slots.split(1).expect("no more is claimed than there are slots");
+            shared.executions.spawn(execute::run(Arc::clone(shared), *claimed, slot));
+        }
     }
     Ok(())
+}
+
+/// Tells the queue what came of a claim; the execution, if there is one to be started.
+fn note(shared: &Shared, run: QueuedRun, claim: Claim) -> Option<Box<Claimed>> {
+    let mut queue = shared.lock_queue();
+    match claim {
+        Claim::Started(claimed) => {
+            queue.passed(&run, claimed.rate_left.unwrap_or(1));
+            return Some(claimed);
+        }
+        Claim::Held(until) => queue.refused(run, Some(until)),
+        Claim::Blocked => queue.refused(run, None),
+        // Its runs stay in the store; resuming brings them back.
+        Claim::Paused => queue.forget(&run.tenant, &run.task_id),
+        // It was deleted meanwhile, or over its rate limit.
+        Claim::Gone | Claim::Dropped => queue.passed(&run, 1),
+    }
+    None
 }

@@ -22,8 +22,9 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
     let settlement = settlement(&shared, &claimed, report);
     if let Some(settled) = settle(&shared, &settlement).await {
         tell(&shared, &claimed, settlement, &settled);
-        shared.enqueue(settled.queued);
+        shared.follow(settled.then);
     }
+    shared.reopen(&claimed.tenant, &claimed.task_id);
     drop(slot);
 }
 

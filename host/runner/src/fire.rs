@@ -52,9 +52,9 @@ async fn record_all_due(shared: &Shared) -> Result<Option<Timestamp>, StoreError
             return shared.store.next_due().await;
         }
         let decisions = due.iter().map(|task| decide(shared, task, now)).collect();
-        let queued = shared.store.record_due(decisions, now).await?;
-        tracing::debug!(tasks = due.len(), runs = queued.len(), "fire.recorded");
-        shared.enqueue(queued);
+        let then = shared.store.record_due(decisions, now).await?;
+        tracing::debug!(tasks = due.len(), runs = then.queued.len(), "fire.recorded");
+        shared.follow(then);
     }
 }
 
@@ -68,7 +68,6 @@ fn decide(shared: &Shared, task: &DueTask, now: Timestamp) -> DueDecision {
             task_id: task.id.clone(),
             due_at: task.due_at,
             fire: Vec::new(),
-            skip_overlap: true,
             skips: Vec::new(),
             cursor: task.due_at,
             next_run_at: None,

@@ -27,7 +27,6 @@ fn one_off(due: &DueTask, mut make_id: impl FnMut() -> RunId) -> DueDecision {
         task_id: due.id.clone(),
         due_at: due.due_at,
         fire: vec![(due.due_at, make_id())],
-        skip_overlap: false,
         skips: Vec::new(),
         cursor: due.due_at,
         next_run_at: None,
@@ -41,7 +40,7 @@ fn repeating(
     mut make_id: impl FnMut() -> RunId,
 ) -> DueDecision {
     let before_due = Timestamp::from_millis(due.due_at.as_millis() - 1);
-    let decision = misfire::decide(schedule, before_due, now, Misfire::RunOnce);
+    let decision = misfire::decide(schedule, before_due, now, policy(due.misfire));
     let skip = |range: &misfire::SkippedRange| Skip {
         reason: SkipReason::Misfire,
         from: range.from,
@@ -53,10 +52,17 @@ fn repeating(
         task_id: due.id.clone(),
         due_at: due.due_at,
         fire: decision.fire.iter().map(|at| (*at, make_id())).collect(),
-        skip_overlap: true,
         skips: decision.skipped.iter().map(skip).collect(),
         cursor: decision.cursor,
         next_run_at: decision.next,
+    }
+}
+
+fn policy(stored: innkeeper_model::task::Misfire) -> Misfire {
+    match stored {
+        innkeeper_model::task::Misfire::RunOnce => Misfire::RunOnce,
+        innkeeper_model::task::Misfire::Skip => Misfire::Skip,
+        innkeeper_model::task::Misfire::CatchUp => Misfire::CatchUp,
     }
 }
 
@@ -73,6 +79,7 @@ mod tests {
             id: "task".parse().expect("an id"),
             trigger,
             timezone: "UTC".to_owned(),
+            misfire: innkeeper_model::task::Misfire::RunOnce,
             due_at: at(due_at),
         }
     }

@@ -73,7 +73,10 @@ async fn publish(
             tell(shared, tenant, event, now);
         }
     }
-    shared.enqueue(recorded.iter().flat_map(|receipt| receipt.queued.iter().cloned()));
+    let mut recorded = recorded;
+    for receipt in &mut recorded {
+        shared.follow(std::mem::take(&mut receipt.then));
+    }
     Ok(recorded)
 }
 

@@ -8,7 +8,7 @@ use innkeeper_model::clock::Clock;
 use innkeeper_model::id::{Digest, ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::sandbox::{Sandbox, StateError, StateReader, StopReason};
 use innkeeper_model::topic::{PatternIndex, TopicPattern};
-use innkeeper_store::{QueuedRun, Store};
+use innkeeper_store::{Consequences, QueuedRun, Store};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -54,6 +54,22 @@ impl Shared {
             queue.push(run, now);
         }
         drop(queue);
+        self.queued.notify_one();
+    }
+
+    /// Does what follows from a recording or a settlement.
+    pub(crate) fn follow(&self, then: Consequences) {
+        for execution in &then.cancelled {
+            self.stop(execution, StopReason::Cancelled);
+        }
+        if !then.queued.is_empty() {
+            self.enqueue(then.queued);
+        }
+    }
+
+    /// Lets the dispatch loop know that another run of the task may be able to start.
+    pub(crate) fn reopen(&self, tenant: &TenantId, task: &TaskId) {
+        self.lock_queue().reopen(tenant, task);
         self.queued.notify_one();
     }
 

@@ -74,6 +74,7 @@ impl TaskRunner {
         let resumed = shared.store.resume_task(tenant, id, next).await?;
         let changed = resumed.ok_or_else(|| RunnerError::not_found("task", id))?;
         if changed {
+            shared.lock_queue().forget(tenant, id);
             shared.enqueue(shared.store.queued_runs(Some((tenant.clone(), id.clone()))).await?);
             shared.scheduled.notify_one();
             self.tell(tenant, id, ChangeKind::Resumed);
@@ -90,6 +91,7 @@ impl TaskRunner {
         let task = self.get_task(tenant, id).await?;
         let deleted = shared.store.delete_task(tenant, id).await?;
         let deleted = deleted.ok_or_else(|| RunnerError::not_found("task", id))?;
+        shared.lock_queue().forget(tenant, id);
         for execution in &deleted.running {
             shared.stop(execution, StopReason::Cancelled);
         }

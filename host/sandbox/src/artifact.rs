@@ -29,7 +29,7 @@ pub(crate) struct ArtifactCache {
     folder: PathBuf,
     key: [u8; KEY_BYTES],
     /// What the engine's machine code depends on.
-    compatibility: [u8; 32],
+    compatibility: u64,
     bytes_max: u64,
 }
 
@@ -45,7 +45,7 @@ impl ArtifactCache {
         let key = read_or_make_key(&key_file).map_err(|error| failed(&key_file, error))?;
         let mut hasher = Sha256Hasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { folder, key, compatibility: hasher.0.finalize().into(), bytes_max })
+        Ok(Self { folder, key, compatibility: hasher.finish(), bytes_max })
     }
 
     /// The compiled component, or `None` if there is none that can be trusted.
@@ -109,8 +109,7 @@ impl ArtifactCache {
 
     /// One name per digest and engine: an artifact of another version of the host is never even opened.
     fn path(&self, digest: &Digest) -> PathBuf {
-        let engine: String = self.compatibility[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(format!("{digest}-{engine}.{EXTENSION}"))
+        self.folder.join(format!("{digest}-{:016x}.{EXTENSION}", self.compatibility))
     }
 
     fn unseal<'a>(&self, digest: &Digest, sealed: &'a [u8]) -> Option<&'a [u8]> {
@@ -122,7 +121,7 @@ impl ArtifactCache {
     fn mac(&self, digest: &Digest, artifact: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new(&self.key.into());
         mac.update(digest.as_bytes());
-        mac.update(&self.compatibility);
+        mac.update(&self.compatibility.to_be_bytes());
         mac.update(artifact);
         mac
     }

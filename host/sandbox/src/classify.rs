@@ -165,13 +165,15 @@ fn place(error: &Error) -> String {
     if names.is_empty() { String::new() } else { format!("; in {}", names.join(" < ")) }
 }
 
-/// What the guest's last panic printed: `… panicked at FILE:LINE:COLUMN:` and the lines of its message.
+/// What the guest's last panic said, printed or logged: `… panicked at FILE:LINE:COLUMN:` and its message, which may be on
+/// the lines after it.
 fn panic_message(lines: &[LogLine]) -> Option<String> {
-    let printed = |line: &&LogLine| line.level == LogLevel::Warn;
-    let start = lines.iter().rposition(|line| printed(&line) && line.message.contains("panicked at "))?;
-    let (_, at) = lines[start].message.split_once("panicked at ")?;
-    let rest = lines[start + 1..].iter().filter(printed).map(|line| line.message.as_str());
-    let message: Vec<&str> = rest.take_while(|line| !line.starts_with("note: ")).take(10).collect();
+    let loud = |line: &LogLine| matches!(line.level, LogLevel::Warn | LogLevel::Error);
+    let start = lines.iter().rposition(|line| loud(line) && line.message.contains("panicked at "))?;
+    let (first, rest) = (&lines[start], &lines[start + 1..]);
+    let (_, at) = first.message.split_once("panicked at ")?;
+    let more = rest.iter().filter(|line| line.level == first.level).map(|line| line.message.as_str());
+    let message: Vec<&str> = more.take_while(|line| !line.starts_with("note: ")).take(10).collect();
     Some(format!("panicked at {at} {}", message.join(" ")).trim_end().to_owned())
 }
 
@@ -224,6 +226,9 @@ mod tests {
         ];
         assert_eq!(panic_message(&lines).as_deref(), Some("panicked at src/lib.rs:9:5: index out of bounds"));
         assert_eq!(panic_message(&lines[3..]), None);
+        let logged =
+            [line(LogLevel::Error, "panic: panicked at src/lib.rs:9:5: oh"), line(LogLevel::Warn, "more")];
+        assert_eq!(panic_message(&logged).as_deref(), Some("panicked at src/lib.rs:9:5: oh"));
     }
 
     #[test]

@@ -159,3 +159,36 @@ fn needs_host(component: &Component, item: &ComponentItem) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+
+    use super::*;
+
+    fn imports(text: &str) -> Result<Vec<String>, Refusal> {
+        let bytes = wat::parse_str(text).expect("valid text");
+        check_imports(&Component::from_binary(&Engine::default(), &bytes).expect("a component"))
+    }
+
+    #[test]
+    fn types_alone_need_nothing_of_the_host() {
+        let words = r#"(import "acme:db/words@1.0.0" (instance (export "word" (type (eq $word)))))"#;
+        assert_eq!(
+            imports(&format!("(component (type $word u32) {words})")),
+            Ok(vec!["acme:db/words@1.0.0".to_owned()])
+        );
+    }
+
+    #[test]
+    fn every_missing_import_is_named() {
+        let refusal = imports(
+            r#"(component
+                (import "run" (func))
+                (import "acme:db/query@1.0.0" (instance (export "rows" (type (sub resource)))))
+                (import "wasi:cli/environment@0.2.7" (instance (export "get-arguments" (func)))))"#,
+        );
+        let missing = vec!["acme:db/query@1.0.0".to_owned(), "run".to_owned()];
+        assert_eq!(refusal, Err(Refusal::MissingImports(missing)));
+    }
+}

@@ -33,6 +33,11 @@ pub(crate) const LANGUAGE: WasmFeatures = WasmFeatures::WASM2
 
 /// The engine's settings for `config`.
 pub(crate) fn config(config: &SandboxConfig) -> Config {
+    config_with(config, Enabled::Auto)
+}
+
+/// `pagemap_scan` lets the kernel say which pages of a slot were touched, where it can (Linux 6.7).
+fn config_with(config: &SandboxConfig, pagemap_scan: Enabled) -> Config {
     let mut engine = Config::new();
     engine
         .wasm_features(LANGUAGE.complement(), false)
@@ -43,12 +48,12 @@ pub(crate) fn config(config: &SandboxConfig) -> Config {
         .concurrency_support(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES_MAX)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config, pagemap_scan)));
     engine
 }
 
 /// Room for every execution at once and for the components being tried, so that a slot is never missing.
-fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
+fn pool(config: &SandboxConfig, pagemap_scan: Enabled) -> PoolingAllocationConfig {
     let stores = config.concurrency.saturating_add(config.compilations);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(stores)
@@ -65,6 +70,55 @@ fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
         .max_memory_size(usize::try_from(config.memory_bytes_max).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
         .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES)
-        .pagemap_scan(Enabled::Auto);
+        .pagemap_scan(pagemap_scan);
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Engine, Instance, Module, Store};
+
+    use super::*;
+
+    /// Answers how many words of its memory and elements of its table are not as they were made; then spoils them all.
+    const SPOILER: &str = r#"(module
+        (memory 80)
+        (data (i32.const 8) "made")
+        (table $table 1000 funcref)
+        (elem (table $table) (i32.const 3) func $spoil)
+        (func $spoil (export "spoil") (result i32) (local $at i32) (local $left i32)
+            (if (i32.ne (i32.load (i32.const 8)) (i32.const 0x6564616d)) (then (return (i32.const -1))))
+            (i32.store (i32.const 8) (i32.const 0))
+            (loop
+                (local.set $left (i32.add (local.get $left)
+                    (i64.ne (i64.load (local.get $at)) (i64.const 0))))
+                (local.set $at (i32.add (local.get $at) (i32.const 8)))
+                (br_if 0 (i32.lt_u (local.get $at) (i32.const 5242880))))
+            (local.set $at (i32.const 4))
+            (loop
+                (local.set $left (i32.add (local.get $left)
+                    (i32.eqz (ref.is_null (table.get $table (local.get $at))))))
+                (local.set $at (i32.add (local.get $at) (i32.const 1)))
+                (br_if 0 (i32.lt_u (local.get $at) (i32.const 1000))))
+            (memory.fill (i32.const 0) (i32.const 255) (i32.const 5242880))
+            (table.fill $table (i32.const 0) (ref.func $spoil) (i32.const 1000))
+            (local.get $left)))"#;
+
+    #[test]
+    fn a_slot_is_as_new_whichever_way_it_is_cleared() {
+        let one = SandboxConfig { concurrency: 1, ..SandboxConfig::default() };
+        for pagemap_scan in [Enabled::Auto, Enabled::No] {
+            let engine = Engine::new(&config_with(&one, pagemap_scan)).expect("an engine");
+            let bytes = wat::parse_str(SPOILER).expect("valid text");
+            let module = Module::from_binary(&engine, &bytes).expect("a module");
+            for round in 0..50 {
+                let mut store = Store::new(&engine, ());
+                store.set_fuel(u64::MAX).expect("fuel is on");
+                store.set_epoch_deadline(u64::MAX / 2);
+                let instance = Instance::new(&mut store, &module, &[]).expect("a free slot");
+                let spoil = instance.get_typed_func::<(), i32>(&mut store, "spoil").expect("an export");
+                assert_eq!(spoil.call(&mut store, ()).expect("no trap"), 0, "round {round}");
+            }
+        }
+    }
 }

@@ -130,3 +130,79 @@ impl fmt::Debug for Schedule {
         write!(out, "Schedule({} in {})", self.compiled.pattern, self.zone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pattern: &str, zone: &str) -> Result<Schedule, CronError> {
+        Schedule::parse(pattern, &zone.parse().expect(zone))
+    }
+
+    fn schedule(pattern: &str) -> Schedule {
+        parse(pattern, "UTC").expect(pattern)
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn what_never_fires_is_refused() {
+        for pattern in
+            ["0 0 30 2 *", "0 0 31 4,6 *", "0 0 31 4 +MON", "0 0 0 29 2 * 1900,2100", "0 0 1-7 * +5#3"]
+        {
+            let error = CronError::NeverFires { pattern: pattern.to_owned() };
+            assert_eq!(parse(pattern, "UTC").err(), Some(error), "{pattern}");
+        }
+        // Samoa had no December 30 in that year.
+        assert!(parse("0 0 12 30 12 * 2011", "Pacific/Apia").is_err());
+        assert!(parse("0 0 12 30 12 * 2011", "UTC").is_ok());
+    }
+
+    #[test]
+    fn what_only_fired_in_the_past_has_no_next() {
+        let schedule = schedule("0 0 12 1 7 ? 2020");
+        assert_eq!(schedule.next_after(at("2024-01-01T00:00:00Z")), None);
+        assert_eq!(schedule.previous_before(at("2024-01-01T00:00:00Z")), Some(at("2020-07-01T12:00:00Z")));
+    }
+
+    #[test]
+    fn next_and_previous_are_strict_to_the_millisecond() {
+        let schedule = schedule("* * * * *");
+        let noon = at("2024-05-05T12:00:00Z");
+        let minute_later = at("2024-05-05T12:01:00Z");
+        assert_eq!(schedule.next_after(noon), Some(minute_later));
+        assert_eq!(schedule.next_after(at("2024-05-05T11:59:59.999Z")), Some(noon));
+        assert_eq!(schedule.previous_before(minute_later), Some(noon));
+        assert_eq!(schedule.previous_before(at("2024-05-05T12:00:00.001Z")), Some(noon));
+    }
+
+    #[test]
+    fn time_ends_on_both_sides() {
+        let yearly = schedule("@annually");
+        assert_eq!(yearly.next_after(at("2998-06-01T00:00:00Z")), Some(at("2999-01-01T00:00:00Z")));
+        assert_eq!(yearly.next_after(at("2999-06-01T00:00:00Z")), None);
+        assert_eq!(yearly.previous_before(at("0001-06-01T00:00:00Z")), Some(at("0001-01-01T00:00:00Z")));
+        assert_eq!(yearly.previous_before(at("0001-01-01T00:00:00Z")), None);
+        assert_eq!(yearly.count_between(Timestamp::MIN, Timestamp::MAX), 2999);
+        let last = schedule("59 59 23 31 12 ? 9999");
+        assert_eq!(last.next_after(Timestamp::MIN), Some(at("9999-12-31T23:59:59Z")));
+        assert_eq!(last.previous_before(Timestamp::MAX), Some(at("9999-12-31T23:59:59Z")));
+    }
+
+    #[test]
+    fn years_are_stepped_from_zero() {
+        let due = schedule("0 0 0 1 1 ? */400").next_n(Timestamp::MIN, 3);
+        assert_eq!(due, [at("0400-01-01T00:00:00Z"), at("0800-01-01T00:00:00Z"), at("1200-01-01T00:00:00Z")]);
+    }
+
+    #[test]
+    fn a_repeated_hour_is_passed_twice_even_after_the_last_match() {
+        // The last local match lies before the change, yet a whole pass is still to come.
+        let schedule = parse("0 */30 1 27 10 ? 2024", "Europe/London").expect("a pattern");
+        let due = schedule.next_n(at("2024-10-27T00:30:00Z"), 9);
+        assert_eq!(due, [at("2024-10-27T01:00:00Z"), at("2024-10-27T01:30:00Z")]);
+        assert_eq!(schedule.previous_n(at("2025-01-01T00:00:00Z"), 9).len(), 4);
+    }
+}

@@ -7,10 +7,10 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::EventName;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
-use crate::record::{Origin, QueuedRun, insert_run, is_paused};
+use crate::record::{Consequences, Origin, insert_run, switches};
 use crate::skip::{self, Skip, SkipReason};
 use crate::value::Columns as _;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, overlap};
 
 /// An event to be recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,8 +38,8 @@ pub struct EventReceipt {
     pub id: EventId,
     /// How many runs it made.
     pub runs: u32,
-    /// The runs made now.
-    pub queued: Vec<QueuedRun>,
+    /// What follows from it now.
+    pub then: Consequences,
 }
 
 impl Store {
@@ -87,13 +87,13 @@ pub(crate) fn record(
         ":source": event.source.map(|run| run.to_string()),
         ":key": event.idempotency_key,
     })?;
-    let queued = fan_out(connection, tenant, event, now)?;
-    let runs = u32::try_from(queued.len()).unwrap_or(u32::MAX);
+    let then = fan_out(connection, tenant, event, now)?;
+    let runs = u32::try_from(then.queued.len()).unwrap_or(u32::MAX);
     if runs > 0 {
         let sql = "UPDATE events SET runs = ?3 WHERE tenant = ?1 AND id = ?2";
         connection.prepare_cached(sql)?.execute((tenant.as_str(), id, runs))?;
     }
-    Ok(EventReceipt { id: event.id, runs, queued })
+    Ok(EventReceipt { id: event.id, runs, then })
 }
 
 fn fan_out(
@@ -101,23 +101,21 @@ fn fan_out(
     tenant: &TenantId,
     event: &NewEvent,
     now: Timestamp,
-) -> Result<Vec<QueuedRun>, StoreError> {
+) -> Result<Consequences, StoreError> {
     let origin =
         Origin { event_id: Some(event.id.to_string()), hops: event.hops, ..Origin::new(TriggerKind::Event) };
-    let mut queued = Vec::with_capacity(event.listeners.len());
+    let mut then = Consequences::default();
     for (task, run) in &event.listeners {
-        let reason = match is_paused(connection, tenant, task)? {
-            None => continue,
-            Some(true) => SkipReason::Paused,
-            Some(false) if event.hops > HOPS_MAX => SkipReason::Hops,
-            Some(false) => {
-                queued.extend(insert_run(connection, tenant, task, *run, &origin, now)?);
-                continue;
-            }
-        };
-        skip::note(connection, tenant, task, &Skip::one(reason, now))?;
+        let Some(switches) = switches(connection, tenant, task)? else { continue };
+        if switches.is_paused {
+            skip::note(connection, tenant, task, &Skip::one(SkipReason::Paused, now))?;
+        } else if event.hops > HOPS_MAX {
+            skip::note(connection, tenant, task, &Skip::one(SkipReason::Hops, now))?;
+        } else if overlap::make_room(connection, tenant, task, switches.overlap, now, &mut then)? {
+            then.queued.extend(insert_run(connection, tenant, task, *run, &origin, now)?);
+        }
     }
-    Ok(queued)
+    Ok(then)
 }
 
 fn find_by_key(
@@ -128,7 +126,7 @@ fn find_by_key(
     let sql = "SELECT id, runs FROM events WHERE tenant = ?1 AND idempotencyKey = ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let found = statement.query_row([tenant.as_str(), key], |row| {
-        Ok(EventReceipt { id: row.parsed("id")?, runs: row.plain("runs")?, queued: Vec::new() })
+        Ok(EventReceipt { id: row.parsed("id")?, runs: row.plain("runs")?, then: Consequences::default() })
     });
     Ok(found.optional()?)
 }

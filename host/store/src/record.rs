@@ -1,15 +1,15 @@
 //! Recording: a due time or a manual start becomes a run.
 
-use innkeeper_model::id::{RunId, TaskId, TenantId};
+use innkeeper_model::id::{ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::run::TriggerKind;
-use innkeeper_model::task::Trigger;
+use innkeeper_model::task::{Misfire, Overlap, Trigger};
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::TopicPattern;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
-use crate::skip::{self, Skip, SkipReason};
+use crate::skip::{self, Skip};
 use crate::value::Columns as _;
-use crate::{Store, StoreError, task};
+use crate::{Store, StoreError, overlap, task};
 
 /// A run that waits for its dispatch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct DueTask {
     pub trigger: Trigger,
     /// Its time zone.
     pub timezone: String,
+    /// What it wants done about due times that were missed.
+    pub misfire: Misfire,
     /// The due time that has come: every one before it is decided.
     pub due_at: Timestamp,
 }
@@ -50,14 +52,21 @@ pub struct DueDecision {
     pub due_at: Timestamp,
     /// Due times that become runs, oldest first, each with the run's id.
     pub fire: Vec<(Timestamp, RunId)>,
-    /// Whether a due time is skipped while an earlier run of the task is in progress.
-    pub skip_overlap: bool,
     /// Due times that do not.
     pub skips: Vec<Skip>,
     /// The last due time decided.
     pub cursor: Timestamp,
     /// The next one.
     pub next_run_at: Option<Timestamp>,
+}
+
+/// What follows from a recording or a settlement.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Consequences {
+    /// Runs that now wait.
+    pub queued: Vec<QueuedRun>,
+    /// Executions to be cancelled, because a newer run of their task takes their place.
+    pub cancelled: Vec<ExecutionId>,
 }
 
 /// A manual start.
@@ -113,13 +122,13 @@ impl Store {
         &self,
         decisions: Vec<DueDecision>,
         now: Timestamp,
-    ) -> Result<Vec<QueuedRun>, StoreError> {
+    ) -> Result<Consequences, StoreError> {
         self.write(move |connection| {
-            let mut queued = Vec::new();
+            let mut consequences = Consequences::default();
             for decision in &decisions {
-                record_decision(connection, decision, now, &mut queued)?;
+                record_decision(connection, decision, now, &mut consequences)?;
             }
-            Ok(queued)
+            Ok(consequences)
         })
         .await
     }
@@ -188,7 +197,7 @@ impl Store {
 }
 
 fn due_tasks(connection: &Connection, now: Timestamp, limit: u32) -> Result<Vec<DueTask>, StoreError> {
-    let sql = "SELECT tenant, id, preset, cron, at, after, onEvent, timezone, nextRunAt FROM tasks
+    let sql = "SELECT tenant, id, preset, cron, at, after, onEvent, timezone, misfire, nextRunAt FROM tasks
         WHERE nextRunAt IS NOT NULL AND nextRunAt <= ?1 AND isPaused = 0 ORDER BY nextRunAt LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let due = statement.query_map(params![now.to_string(), limit], |row| {
@@ -197,6 +206,7 @@ fn due_tasks(connection: &Connection, now: Timestamp, limit: u32) -> Result<Vec<
             id: row.parsed("id")?,
             trigger: task::read_trigger(row)?,
             timezone: row.plain("timezone")?,
+            misfire: row.parsed("misfire")?,
             due_at: row.parsed("nextRunAt")?,
         })
     })?;
@@ -207,7 +217,7 @@ fn record_decision(
     connection: &Connection,
     decision: &DueDecision,
     now: Timestamp,
-    queued: &mut Vec<QueuedRun>,
+    consequences: &mut Consequences,
 ) -> Result<(), StoreError> {
     let (tenant, task_id) = (&decision.tenant, &decision.task_id);
     let sql = "UPDATE tasks SET nextRunAt = ?4, cursor = ?5
@@ -225,21 +235,14 @@ fn record_decision(
     for skip in &decision.skips {
         skip::note(connection, tenant, task_id, skip)?;
     }
+    let Some(switches) = switches(connection, tenant, task_id)? else { return Ok(()) };
     for (scheduled_at, run_id) in &decision.fire {
-        if decision.skip_overlap && in_progress(connection, tenant, task_id)? {
-            skip::note(connection, tenant, task_id, &Skip::one(SkipReason::Overlap, *scheduled_at))?;
-            continue;
-        }
         let origin = Origin { scheduled_at: Some(*scheduled_at), ..Origin::new(TriggerKind::Schedule) };
-        queued.extend(insert_run(connection, tenant, task_id, *run_id, &origin, now)?);
+        if overlap::make_room(connection, tenant, task_id, switches.overlap, *scheduled_at, consequences)? {
+            consequences.queued.extend(insert_run(connection, tenant, task_id, *run_id, &origin, now)?);
+        }
     }
     Ok(())
-}
-
-/// Whether a run of the task is queued, running or waiting for a retry.
-fn in_progress(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM runs WHERE tenant = ?1 AND taskId = ?2";
-    Ok(connection.prepare_cached(sql)?.exists([tenant.as_str(), task.as_str()])?)
 }
 
 /// Where a run comes from.
@@ -291,13 +294,22 @@ pub(crate) fn insert_run(
     Ok((inserted == 1).then_some(queued))
 }
 
-/// Whether the task is paused, or `None` if it does not exist.
-pub(crate) fn is_paused(
+/// What of a task decides whether a run of it is recorded.
+pub(crate) struct Switches {
+    pub(crate) is_paused: bool,
+    pub(crate) overlap: Overlap,
+}
+
+/// The task's switches, or `None` if it does not exist.
+pub(crate) fn switches(
     connection: &Connection,
     tenant: &TenantId,
     task: &TaskId,
-) -> Result<Option<bool>, StoreError> {
-    let sql = "SELECT isPaused FROM tasks WHERE tenant = ?1 AND id = ?2";
+) -> Result<Option<Switches>, StoreError> {
+    let sql = "SELECT isPaused, overlap FROM tasks WHERE tenant = ?1 AND id = ?2";
     let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement.query_row([tenant.as_str(), task.as_str()], |row| row.get(0)).optional()?)
+    let found = statement.query_row([tenant.as_str(), task.as_str()], |row| {
+        Ok(Switches { is_paused: row.plain("isPaused")?, overlap: row.parsed("overlap")? })
+    });
+    Ok(found.optional()?)
 }

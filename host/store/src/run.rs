@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::limits::LimitWishes;
+use innkeeper_model::rate::RateState;
 use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::run::TriggerKind;
+use innkeeper_model::task::{Overlap, RateLimit};
 use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
+use crate::rate::Pass;
 use crate::value::Columns as _;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, overlap, rate};
 
 /// A run to be claimed, and the id of the execution that it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,12 @@ pub enum Claim {
     Started(Box<Claimed>),
     /// The task is paused; the run stays queued.
     Paused,
+    /// The task's rate limit holds it until this instant; the run stays queued.
+    Held(Timestamp),
+    /// Runs of the task that are in progress must end first; the run stays queued.
+    Blocked,
+    /// The task's rate limit is reached, and the run has been dropped for it.
+    Dropped,
     /// The run is no longer there, or not queued.
     Gone,
 }
@@ -73,6 +82,8 @@ pub struct Claimed {
     pub retry: RetryPolicy,
     /// The task's limits.
     pub limits: LimitWishes,
+    /// How many more executions the task's rate limit lets start now; `None` if it has none.
+    pub rate_left: Option<u32>,
 }
 
 impl Store {
@@ -89,24 +100,56 @@ impl Store {
 fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Result<Claim, StoreError> {
     let sql = "SELECT r.taskId, r.trigger, r.scheduledAt, r.attempt, r.firstStartedAt, r.requeues, r.hops,
             r.plugin, r.pluginDigest, r.eventId, coalesce(e.event, r.event) AS event,
-            coalesce(e.data, r.data) AS data, t.isPaused, t.metadata, t.retryPolicy, t.limits
+            coalesce(e.data, r.data) AS data, t.isPaused, t.metadata, t.retryPolicy, t.limits,
+            t.overlap, t.concurrency, t.rateLimit, t.rateCount, t.rateWindow
         FROM runs r JOIN tasks t ON t.tenant = r.tenant AND t.id = r.taskId
             LEFT JOIN events e ON e.tenant = r.tenant AND e.id = r.eventId
         WHERE r.tenant = ?1 AND r.id = ?2 AND r.state = 'queued'";
     let mut statement = connection.prepare_cached(sql)?;
     let key = (request.tenant.as_str(), request.run_id.to_string());
-    let found = statement.query_row(key, |row| {
-        let event_id: Option<String> = row.plain("eventId")?;
-        Ok((row.plain::<bool>("isPaused")?, event_id, read(row, request, now)?))
-    });
-    Ok(match found.optional()? {
-        None => Claim::Gone,
-        Some((true, ..)) => Claim::Paused,
-        Some((false, event_id, claimed)) => {
-            start(connection, &claimed, event_id.as_deref())?;
-            Claim::Started(Box::new(claimed))
+    let found = statement.query_row(key, |row| Ok((Gate::read(row)?, read(row, request, now)?)));
+    let Some((gate, mut claimed)) = found.optional()? else { return Ok(Claim::Gone) };
+    if gate.is_paused {
+        return Ok(Claim::Paused);
+    }
+    if overlap::is_blocked(connection, &claimed, gate.overlap, gate.concurrency)? {
+        return Ok(Claim::Blocked);
+    }
+    if let Some(limit) = &gate.rate_limit {
+        match rate::pass(connection, &claimed, limit, gate.rate, now)? {
+            Pass::Through(left) => claimed.rate_left = Some(left),
+            Pass::Refused(claim) => return Ok(claim),
         }
-    })
+    }
+    start(connection, &claimed, gate.event_id.as_deref())?;
+    Ok(Claim::Started(Box::new(claimed)))
+}
+
+/// What of the task decides whether a run may start.
+struct Gate {
+    is_paused: bool,
+    overlap: Overlap,
+    concurrency: Option<u32>,
+    rate_limit: Option<RateLimit>,
+    rate: RateState,
+    event_id: Option<String>,
+}
+
+impl Gate {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            is_paused: row.plain("isPaused")?,
+            overlap: row.parsed("overlap")?,
+            concurrency: row.plain("concurrency")?,
+            rate_limit: row.json("rateLimit")?,
+            rate: RateState {
+                count: row.plain("rateCount")?,
+                window: row.parsed_option("rateWindow")?,
+                limiting: None,
+            },
+            event_id: row.plain("eventId")?,
+        })
+    }
 }
 
 fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Result<Claimed> {
@@ -129,6 +172,7 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         metadata: row.plain::<Option<String>>("metadata")?.map(Arc::from),
         retry: row.json("retryPolicy")?.unwrap_or(RetryPolicy::ONCE),
         limits: row.json("limits")?.unwrap_or_default(),
+        rate_left: None,
     })
 }
 

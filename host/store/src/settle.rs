@@ -7,7 +7,7 @@ use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use crate::event::{self, NewEvent};
-use crate::record::QueuedRun;
+use crate::record::{Consequences, QueuedRun};
 use crate::value::to_json;
 use crate::{Store, StoreError, key_value};
 
@@ -69,8 +69,8 @@ pub enum RunEnding {
 /// What followed from a settlement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settled {
-    /// Runs that now wait: the retry, and those of the events it published.
-    pub queued: Vec<QueuedRun>,
+    /// The retry, and what follows from the events it published.
+    pub then: Consequences,
     /// Whether the task was a one-off that is done and has been cleaned up.
     pub task_removed: bool,
 }
@@ -96,16 +96,18 @@ fn settle(connection: &Connection, settlement: &Settlement) -> Result<Settled, S
                 key_value::write(connection, tenant, write)?;
             }
             for event in events {
-                settled.queued.extend(event::record(connection, tenant, event, now)?.queued);
+                let then = event::record(connection, tenant, event, now)?.then;
+                settled.then.queued.extend(then.queued);
+                settled.then.cancelled.extend(then.cancelled);
             }
             end_run(connection, settlement)?;
         }
         Verdict::Failure { run: RunEnding::End, .. } => end_run(connection, settlement)?,
         Verdict::Failure { run: RunEnding::Retry(at), .. } => {
-            settled.queued.extend(requeue(connection, settlement, *at, "attempt = attempt + 1")?);
+            settled.then.queued.extend(requeue(connection, settlement, *at, "attempt = attempt + 1")?);
         }
         Verdict::Failure { run: RunEnding::PutBack, .. } => {
-            settled.queued.extend(requeue(connection, settlement, now, "requeues = requeues + 1")?);
+            settled.then.queued.extend(requeue(connection, settlement, now, "requeues = requeues + 1")?);
         }
     }
     settled.task_removed = refresh_task(connection, tenant, &settlement.task_id)?;

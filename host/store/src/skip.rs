@@ -21,6 +21,8 @@ pub enum SkipReason {
     Overlap,
     /// The task was paused.
     Paused,
+    /// The task's rate limit was reached, and what is over it is dropped.
+    RateLimited,
     /// The event was the last of a chain that is too long.
     Hops,
 }
@@ -33,6 +35,7 @@ impl SkipReason {
             Self::Misfire => "misfire",
             Self::Overlap => "overlap",
             Self::Paused => "paused",
+            Self::RateLimited => "rate_limited",
             Self::Hops => "hops",
         }
     }
@@ -42,7 +45,7 @@ impl FromStr for SkipReason {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let all = [Self::Misfire, Self::Overlap, Self::Paused, Self::Hops];
+        let all = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited, Self::Hops];
         let found = all.into_iter().find(|reason| reason.as_str() == text);
         found.ok_or_else(|| UnknownName(text.to_owned(), "skip reason"))
     }

@@ -143,9 +143,11 @@ fn insert(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
     };
     let status = if definition.is_paused { TaskStatus::Paused } else { TaskStatus::Pending };
     let sql = "INSERT INTO tasks (id, name, type, preset, cron, at, timezone, nextRunAt, maxAttempts, status,
-            isPaused, metadata, createdAt, onEvent, tenant, after, plugin, pluginDigest, retryPolicy, limits)
+            isPaused, metadata, createdAt, onEvent, tenant, after, plugin, pluginDigest, retryPolicy,
+            rateLimit, overlap, misfire, concurrency, limits)
         VALUES (:id, :name, :type, :preset, :cron, :at, :timezone, :nextRunAt, :maxAttempts, :status,
-            :isPaused, :metadata, :createdAt, :onEvent, :tenant, :after, :plugin, :pluginDigest, :retryPolicy, :limits)";
+            :isPaused, :metadata, :createdAt, :onEvent, :tenant, :after, :plugin, :pluginDigest, :retryPolicy,
+            :rateLimit, :overlap, :misfire, :concurrency, :limits)";
     connection.prepare_cached(sql)?.execute(named_params! {
         ":id": definition.id.as_str(),
         ":name": definition.name,
@@ -166,6 +168,10 @@ fn insert(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
         ":plugin": definition.plugin.name.as_str(),
         ":pluginDigest": definition.plugin.digest.map(|digest| digest.to_string()),
         ":retryPolicy": to_json(&definition.retry)?,
+        ":rateLimit": definition.rate_limit.as_ref().map(to_json).transpose()?,
+        ":overlap": definition.overlap.as_str(),
+        ":misfire": definition.misfire.as_str(),
+        ":concurrency": definition.concurrency,
         ":limits": if definition.limits == LimitWishes::default() { None } else { Some(to_json(&definition.limits)?) },
     })?;
     Ok(())
@@ -238,6 +244,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
             timezone: row.plain("timezone")?,
             plugin: PluginRef { name: row.parsed("plugin")?, digest: row.parsed_option("pluginDigest")? },
             retry: row.json("retryPolicy")?.unwrap_or(RetryPolicy::ONCE),
+            rate_limit: row.json("rateLimit")?,
+            overlap: row.parsed("overlap")?,
+            misfire: row.parsed("misfire")?,
+            concurrency: row.plain("concurrency")?,
             limits: row.json("limits")?.unwrap_or_default(),
             is_paused: row.plain("isPaused")?,
             metadata: row.plain::<Option<String>>("metadata")?.map(Arc::from),

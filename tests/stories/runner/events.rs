@@ -47,7 +47,7 @@ async fn a_repeated_publication_answers_as_the_first_and_does_nothing() {
     let stage = Stage::open_in(stage.close().await, super::stage::opening(), &sandbox).await;
     let again = stage.runner.publish_events(&stage.tenant, vec![publication]).await.expect("a receipt");
     assert_eq!((again[0].id, again[0].runs), (first[0].id, 1));
-    assert!(again[0].queued.is_empty());
+    assert!(again[0].then.queued.is_empty());
     assert_eq!(stage.executions().await.len(), 1);
     stage.close().await;
 }

@@ -1,6 +1,5 @@
 //! `serve` and `dev`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -44,9 +43,9 @@ pub struct DevArgs {
     /// Folders of plugin crates, each with an innkeeper.toml.
     #[arg(required = true, value_name = "DIR")]
     pub directories: Vec<PathBuf>,
-    /// Address and port to listen on. [default: 127.0.0.1:7070, or the next free port]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: Option<SocketAddr>,
+    /// Port to listen on, on this machine only. [default: 7070, or the next free one]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
     /// Keep everything in this folder instead of in memory.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,

@@ -3,10 +3,11 @@
 mod file;
 mod token;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
+use innkeeper_admin::Token;
 use innkeeper_schedule::zone::Zone;
 use innkeeper_store::Durability;
 
@@ -37,7 +38,7 @@ pub struct ServerConfig {
     /// How log lines are written.
     pub log_format: LogFormat,
     /// What clients must show; `None` lets everybody in who can connect.
-    pub token: Option<String>,
+    pub token: Option<Token>,
 }
 
 /// Where a server keeps its data.
@@ -69,13 +70,27 @@ impl ServerConfig {
         let section = args.config.as_deref().map(ServerSection::read).transpose()?.unwrap_or_default();
         let token = match &args.token_file {
             Some(path) => Some(token::read(path)?),
-            None => token.map(|text| token::check("INNKEEPER_TOKEN", &text)).transpose()?,
+            None => token.map(|text| token::parse("INNKEEPER_TOKEN", &text)).transpose()?,
         };
         Self::resolve(args, section, token)
     }
 
+    /// A server for whoever sits at this machine. Where it listens, its listener knows.
+    #[must_use]
+    pub fn local(storage: Storage) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            storage,
+            concurrency: CONCURRENCY_DEFAULT,
+            durability: Durability::Full,
+            timezone: Zone::utc(),
+            log_format: LogFormat::Text,
+            token: None,
+        }
+    }
+
     /// Decides each setting: flag or environment, else file, else default.
-    fn resolve(args: &ServeArgs, file: ServerSection, token: Option<String>) -> anyhow::Result<Self> {
+    fn resolve(args: &ServeArgs, file: ServerSection, token: Option<Token>) -> anyhow::Result<Self> {
         let text = |flag: &Option<String>, file: Option<String>, default: &str| {
             flag.clone().or(file).unwrap_or_else(|| default.to_owned())
         };
@@ -195,8 +210,8 @@ mod tests {
         let open = ServeArgs { listen: Some("0.0.0.0:7070".to_owned()), ..ServeArgs::default() };
         let message = refusal(&open, "");
         assert!(message.contains("0.0.0.0:7070") && message.contains("--token-file"), "{message}");
-        let with_token = ServerConfig::resolve(&open, ServerSection::default(), Some("secret".to_owned()));
-        assert_eq!(with_token.expect("a valid configuration").token.as_deref(), Some("secret"));
+        let with_token = ServerConfig::resolve(&open, ServerSection::default(), Token::new("secret").ok());
+        assert!(with_token.expect("a valid configuration").token.is_some());
         for loopback in ["127.0.0.2:1", "[::1]:1"] {
             let args = ServeArgs { listen: Some(loopback.to_owned()), ..ServeArgs::default() };
             assert!(ServerConfig::resolve(&args, ServerSection::default(), None).is_ok(), "{loopback}");

@@ -47,3 +47,15 @@ fn execution(invocation: &Invocation) -> Execution {
         plugin_digest: format!("sha256:{}", invocation.digest),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use context::Host as _;
+
+    #[test]
+    fn there_is_no_execution_while_a_component_is_tried() {
+        let error = View(None).current().expect_err("nothing is executed");
+        assert!(error.to_string().contains("only the handler has one"), "{error}");
+    }
+}

@@ -52,7 +52,9 @@ fn define(
                     target.resource(name, ResourceType::host::<Nothing>(), |_, _| Ok(()))?;
                 }
             }
-            (ComponentItem::ComponentFunc(_), Some(target)) => target.func_new(name, refuse)?,
+            (ComponentItem::ComponentFunc(_), Some(target)) => {
+                target.func_new(name, |store, ty, _, results| refuse(store, &ty, results))?;
+            }
             _ => {}
         }
     }
@@ -61,8 +63,7 @@ fn define(
 
 fn refuse(
     mut store: StoreContextMut<'_, State>,
-    ty: ComponentFunc,
-    _arguments: &[Val],
+    ty: &ComponentFunc,
     results: &mut [Val],
 ) -> wasmtime::Result<()> {
     store.data_mut().enter();

@@ -17,8 +17,8 @@ fn on_disk(folder: &Path) -> SandboxConfig {
 }
 
 fn artifact(folder: &Path) -> PathBuf {
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.filter(|path| path.extension().is_some_and(|extension| extension == "artifact")).next().unwrap()
+    let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.extension().is_some_and(|extension| extension == "artifact")).unwrap()
 }
 
 /// Runs `component` in a new sandbox over `folder`, with nothing to compile.

@@ -150,5 +150,5 @@ pub fn stop() -> (oneshot::Sender<StopReason>, BoxFuture<StopReason>) {
 
 /// Waits for `future`, but not for ever.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it takes far too long")
+    tokio::time::timeout(Duration::from_mins(1), future).await.expect("it takes far too long")
 }

@@ -180,3 +180,74 @@ fn check_nth(text: &str, nth: &str) -> Result<char, CronError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(pattern: &str) -> String {
+        check(pattern).expect(pattern).rewritten
+    }
+
+    fn problem(pattern: &str) -> String {
+        check(pattern).err().expect(pattern).to_string()
+    }
+
+    #[test]
+    fn fields_are_rewritten_in_the_common_form() {
+        for (pattern, expected) in [
+            ("@Daily", "0-0/1 0-0/1 0-0/1 * 1-12/1 * 2000"),
+            ("5 4 3 2 1 0", "5-5/1 4-4/1 3-3/1 2-2/1 1-1/1 0-0/1 2000"),
+            ("*/15 9-17/2 1,*/10 JAN-mar ?", "0-0/1 0-59/15 9-17/2 1-1/1,1-31/10 1-3/1 * 2000"),
+            ("0 0 *,15 * sat-SUN", "0-0/1 0-0/1 0-0/1 1-31/1,15-15/1 1-12/1 6-7/1 2000"),
+            ("0 0 L,*,l * *", "0-0/1 0-0/1 0-0/1 * 1-12/1 * 2000"),
+            ("0 0 lw * +*", "0-0/1 0-0/1 0-0/1 LW 1-12/1 +* 2000"),
+            ("0 0 L,15w * *,1", "0-0/1 0-0/1 0-0/1 L,15W 1-12/1 0-6/1,1-1/1 2000"),
+            ("0 0 ? * +5#02,MON-FRIL,*/2#l", "0-0/1 0-0/1 0-0/1 * 1-12/1 +5-5/1#2,1-5/1#L,0-6/2#L 2000"),
+        ] {
+            assert_eq!(rewritten(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_without_stars_and_steps() {
+        let written_as_time = |pattern: &str| check(pattern).expect(pattern).written_as_time;
+        assert!(written_as_time("30 2 * * *"));
+        assert!(written_as_time("0,30 2-4 * * *"));
+        assert!(!written_as_time("30 */24 * * *"));
+        assert!(!written_as_time("? 30 2 * * *"));
+    }
+
+    #[test]
+    fn each_message_names_field_value_and_remedy() {
+        for (pattern, expected) in [
+            ("60 * * * *", "minute field `60` of the cron pattern: `60` is not within 0-59"),
+            ("MON * * * *", "minute field `MON` of the cron pattern: `MON` belongs in another field"),
+            (
+                "0 0 * * 5/2",
+                "day of week field `5/2` of the cron pattern: a step needs a range: write `*/2` or `a-b/2`",
+            ),
+            ("0 0-70/20 * * *", "hour field `0-70/20` of the cron pattern: `70` is not within 0-23"),
+            ("0 22-6 * * *", "the range 22-6 runs backwards; write two ranges"),
+            ("*/61 * * * *", "the step `61` must be a number from 1 to 60"),
+            ("0 0 * * 1,L", "`L` and `#` follow a day of the week, such as `FRIL`"),
+            ("0 0 1,LW * *", "`LW` cannot be in a list"),
+            ("0 0 15W/2 * *", "day of month field `15W/2`"),
+            ("0 0 1 * +", "a day of the week must follow `+`, such as `+FRI`"),
+            ("0 0 * * 5#6", "after `#` comes a number from 1 to 5, or `L`"),
+            ("0 0 0 1 1 * 10000", "year field `10000` of the cron pattern: `10000` is not within 1-9999"),
+            ("99999999999999999999 * * * *", "is not within 0-59"),
+            ("0 0 * JUNE *", "`JUNE` is neither a number from 1 to 12 nor a name from JAN to DEC"),
+            ("* * * *", "has 4 fields; write five"),
+            ("@dayly", "`@dayly` is not a preset; did you mean `@daily`?"),
+            ("@reboot", "the presets are @midnight, @daily"),
+        ] {
+            let problem = problem(pattern);
+            assert!(problem.contains(expected), "{pattern}: {problem}");
+        }
+        assert_eq!(
+            check(&"1".repeat(2000)).err(),
+            Some(CronError::TooLong { length: 2000, length_max: PATTERN_BYTES_MAX })
+        );
+    }
+}

@@ -62,6 +62,10 @@ CREATE TABLE tasks (
     plugin       TEXT NOT NULL,
     pluginDigest TEXT,
     retryPolicy  TEXT NOT NULL,
+    rateLimit    TEXT,
+    overlap      TEXT NOT NULL CHECK (overlap IN ('skip', 'queue', 'cancelPrevious', 'allow')),
+    misfire      TEXT NOT NULL CHECK (misfire IN ('runOnce', 'skip', 'catchUp')),
+    concurrency  INTEGER CHECK (concurrency >= 1),
     limits       TEXT,
     -- The last due time that was decided, as fired or as skipped. On a one-off it says that the task is spent.
     cursor       TEXT,

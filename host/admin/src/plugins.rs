@@ -1,0 +1,92 @@
+//! Plugins: uploading and looking them up.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use innkeeper_model::id::PluginName;
+use innkeeper_model::problem::FieldError;
+use innkeeper_store::PluginPut;
+use tokio::sync::SemaphorePermit;
+
+use crate::auth::Tenant;
+use crate::body;
+use crate::id::{Id, PathText};
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::router::Api;
+use crate::wire;
+
+const MEDIA_TYPE: &str = "application/wasm";
+
+/// Makes the component in the body the plugin's active version.
+pub(crate) async fn upload(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    PathText(name): PathText,
+    request: Request,
+) -> Result<Response, Problem> {
+    let name = match check(&request, &name) {
+        Ok(name) => name,
+        Err(problem) => {
+            body::discard(request, api.upload).await;
+            return Err(problem);
+        }
+    };
+    // The turn ends with the upload: until then the component is in memory.
+    let (_turn, component) = receive(&api, request).await?;
+    let (plugin, put) = api.runner.push_plugin(&tenant, name, component).await?;
+    let location = format!("/v1/plugins/{}", plugin.name);
+    let plugin = Json(wire::Plugin::from(plugin));
+    Ok(match put {
+        PluginPut::Activated => (StatusCode::CREATED, [(LOCATION, location)], plugin).into_response(),
+        PluginPut::Unchanged => plugin.into_response(),
+    })
+}
+
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Query(()): Query<()>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(wire::Page::<wire::Plugin>::whole(api.runner.plugins(&tenant).await?)))
+}
+
+pub(crate) async fn show(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(name): Id<PluginName>,
+    Query(()): Query<()>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(wire::Plugin::from(api.runner.plugin(&tenant, &name).await?)))
+}
+
+pub(crate) async fn delete(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(name): Id<PluginName>,
+) -> Result<StatusCode, Problem> {
+    api.runner.delete_plugin(&tenant, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What can be said before the component is received.
+fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
+    if !body::is_of_type(request.headers(), MEDIA_TYPE) {
+        return Err(Problem::wrong_media_type(MEDIA_TYPE));
+    }
+    name.parse::<PluginName>().map_err(|error| {
+        Problem::invalid(vec![FieldError::new("name", "invalid_name", error.to_string())])
+    })
+}
+
+/// Waits for a turn and receives the component, both within the time for uploads.
+async fn receive(api: &Api, request: Request) -> Result<(SemaphorePermit<'_>, Arc<[u8]>), Problem> {
+    let turn = tokio::time::timeout(api.upload.timeout, api.uploads.acquire()).await;
+    let Ok(Ok(turn)) = turn else { return Err(Problem::too_slow(api.upload.timeout)) };
+    let component = body::read(request, api.upload).await?;
+    Ok((turn, component.into()))
+}

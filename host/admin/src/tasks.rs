@@ -1,0 +1,175 @@
+//! Tasks: creating, finding, controlling, starting.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::IntoResponse;
+use innkeeper_model::id::TaskId;
+use innkeeper_model::problem::FieldError;
+use innkeeper_model::task::{Task, TaskStatus};
+use innkeeper_model::task_config::TaskConfig;
+use innkeeper_model::topic::EventName;
+use innkeeper_store::TaskFilter;
+use serde_json::Value;
+
+use crate::auth::Tenant;
+use crate::fields::Fields;
+use crate::id::{Id, path_segment};
+use crate::json::{JsonBody, OptionalJsonBody};
+use crate::problem::Problem;
+use crate::query::{FromQuery, Limit, Parameters, Query};
+use crate::router::Api;
+use crate::wire;
+
+/// Due times that one answer holds at most.
+const COUNT_MAX: u32 = 1000;
+
+pub(crate) async fn create(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    JsonBody(body): JsonBody,
+) -> Result<impl IntoResponse, Problem> {
+    let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
+    let task = api.runner.create_task(&tenant, config).await?;
+    let location = format!("/v1/tasks/{}", path_segment(task.definition.id.as_str()));
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(api.show(task))))
+}
+
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Query(TaskQuery { filter, limit }): Query<TaskQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let tasks = api.runner.tasks(&tenant, filter).await?;
+    let cursor = |last: &Task| last.definition.id.to_string();
+    Ok(Json(wire::Page::first(tasks, limit, cursor, |task| api.show(task))))
+}
+
+pub(crate) async fn show(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<TaskId>,
+    Query(()): Query<()>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(api.show(api.runner.get_task(&tenant, &id).await?)))
+}
+
+pub(crate) async fn delete(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<TaskId>,
+) -> Result<StatusCode, Problem> {
+    api.runner.delete_task(&tenant, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn pause(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<TaskId>,
+) -> Result<impl IntoResponse, Problem> {
+    api.runner.pause_task(&tenant, &id).await?;
+    Ok(Json(api.show(api.runner.get_task(&tenant, &id).await?)))
+}
+
+pub(crate) async fn resume(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<TaskId>,
+) -> Result<impl IntoResponse, Problem> {
+    api.runner.resume_task(&tenant, &id).await?;
+    Ok(Json(api.show(api.runner.get_task(&tenant, &id).await?)))
+}
+
+pub(crate) async fn run(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<TaskId>,
+    OptionalJsonBody(body): OptionalJsonBody,
+) -> Result<impl IntoResponse, Problem> {
+    let (event, data) = read_occasion(body).map_err(Problem::invalid)?;
+    let run_id = api.runner.run_task(&tenant, &id, event, data).await?;
+    Ok((StatusCode::ACCEPTED, Json(wire::Started { run_id })))
+}
+
+pub(crate) async fn next_runs(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<TaskId>,
+    Query(Count(count)): Query<Count>,
+) -> Result<impl IntoResponse, Problem> {
+    let next = wire::Page::whole(api.runner.next_runs(&tenant, &id, count).await?);
+    let previous_run_at = api.runner.previous_run(&tenant, &id).await?;
+    Ok(Json(wire::DueTimes { next, previous_run_at }))
+}
+
+pub(crate) async fn skips(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<TaskId>,
+    Query(Limit(limit)): Query<Limit>,
+) -> Result<impl IntoResponse, Problem> {
+    let skips = api.runner.skips(&tenant, &id, limit).await?;
+    Ok(Json(wire::Page::<wire::Skip>::whole(skips)))
+}
+
+impl Api {
+    fn show(&self, task: Task) -> wire::Task {
+        wire::Task::new(task, self.runner.config().limits)
+    }
+}
+
+/// The problem of a body that is no object has no field of its own.
+fn name_the_body(mut problems: Vec<FieldError>) -> Vec<FieldError> {
+    for problem in problems.iter_mut().filter(|problem| problem.field.is_empty()) {
+        "body".clone_into(&mut problem.field);
+    }
+    problems
+}
+
+/// The event and the data that a manual run is given: `{event?, data?}`.
+fn read_occasion(body: Option<Value>) -> Result<(Option<String>, Option<Value>), Vec<FieldError>> {
+    let Some(body) = body else { return Ok((None, None)) };
+    let mut problems = Vec::new();
+    let mut fields = Fields::new("", body, &["event", "data"], &mut problems);
+    let (event, data) = (fields.text("event"), fields.value("data"));
+    if let Some(Err(error)) = event.as_ref().map(|event| event.parse::<EventName>()) {
+        problems.push(FieldError::new("event", "invalid_event_name", error.to_string()));
+    }
+    if problems.is_empty() { Ok((event, data)) } else { Err(problems) }
+}
+
+/// `status`, `type`, `limit`, `cursor`.
+pub(crate) struct TaskQuery {
+    filter: TaskFilter,
+    limit: u32,
+}
+
+impl FromQuery for TaskQuery {
+    const KEYS: &'static [&'static str] = &["status", "type", "limit", "cursor"];
+
+    fn read(parameters: &mut Parameters) -> Self {
+        let limit = parameters.limit();
+        let filter = TaskFilter {
+            status: parameters.choice("status", &TaskStatus::ALL.map(TaskStatus::as_str)),
+            task_type: parameters.choice("type", &["schedule", "event"]),
+            after: parameters.cursor::<TaskId>(),
+            limit: limit + 1,
+        };
+        Self { filter, limit }
+    }
+}
+
+/// `count`.
+pub(crate) struct Count(usize);
+
+impl FromQuery for Count {
+    const KEYS: &'static [&'static str] = &["count"];
+
+    fn read(parameters: &mut Parameters) -> Self {
+        Self(usize::try_from(parameters.count("count", 10, COUNT_MAX)).unwrap_or(1))
+    }
+}

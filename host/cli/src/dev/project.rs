@@ -1,0 +1,103 @@
+//! A plugin's folder: what its author declares, and what was built from it last.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use console::measure_text_width;
+use innkeeper_model::id::Digest;
+use innkeeper_model::task_config::TaskConfig;
+
+use super::build::{Built, Messages, NotBuilt, build};
+use super::manifest::Manifest;
+
+/// A plugin's folder.
+pub(super) struct Project {
+    /// Where it is, as the system spells it.
+    pub(super) directory: PathBuf,
+    /// What its author declares.
+    pub(super) manifest: Manifest,
+    /// What was built last; `None` until something was.
+    pub(super) component: Option<Arc<[u8]>>,
+    /// The version that runs.
+    pub(super) digest: Option<Digest>,
+    /// The tasks that are set up.
+    pub(super) tasks: Vec<TaskConfig>,
+}
+
+/// Opens plugins' folders.
+///
+/// # Errors
+/// One is no plugin's folder, or two declare the same plugin or task.
+pub(super) fn open(directories: &[PathBuf]) -> anyhow::Result<Vec<Project>> {
+    let projects = directories.iter().map(open_one).collect::<anyhow::Result<Vec<_>>>()?;
+    let (mut plugins, mut tasks) = (BTreeSet::new(), BTreeSet::new());
+    for project in &projects {
+        if !plugins.insert(project.manifest.name.as_str()) {
+            bail!("two folders declare the plugin {}", project.manifest.name);
+        }
+        for task in &project.manifest.tasks {
+            if !tasks.insert(task.id.as_str()) {
+                bail!("the task {} is declared twice", task.id);
+            }
+        }
+    }
+    Ok(projects)
+}
+
+fn open_one(directory: &PathBuf) -> anyhow::Result<Project> {
+    let found = directory.canonicalize();
+    let directory = found.with_context(|| format!("cannot open the folder {}", directory.display()))?;
+    let manifest = Manifest::read(&directory)?;
+    Ok(Project { directory, manifest, component: None, digest: None, tasks: Vec::new() })
+}
+
+/// The width of the widest task id.
+pub(super) fn task_columns(projects: &[Project]) -> usize {
+    let ids = projects.iter().flat_map(|project| &project.manifest.tasks).map(|task| measure_text_width(&task.id));
+    ids.max().unwrap_or(0)
+}
+
+impl Project {
+    /// Builds the crate and keeps the component. Gives what the compiler had to say, and whether it built; what was
+    /// built before stays if it did not.
+    ///
+    /// # Errors
+    /// Cargo cannot be used, or builds something else than a component.
+    pub(super) async fn build(&mut self, messages: Messages) -> anyhow::Result<(bool, String)> {
+        match build(&self.directory, messages).await {
+            Ok(Built { component, warnings }) => {
+                self.component = Some(component.into());
+                Ok((true, warnings))
+            }
+            Err(NotBuilt::Compiler(said)) => Ok((false, said)),
+            Err(NotBuilt::Other(error)) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_folders_may_not_declare_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let make = |name: &str, manifest: &str| {
+            let directory = folder.path().join(name);
+            std::fs::create_dir(&directory).expect("a folder");
+            std::fs::write(directory.join("innkeeper.toml"), manifest).expect("a file");
+            directory
+        };
+        let task = |plugin: &str| {
+            format!("[plugin]\nname = '{plugin}'\n[[task]]\nid = 'same'\ntype = 'event'\nonEvent = 'e'")
+        };
+        let (a, b, c) = (make("a", &task("a")), make("b", &task("b")), make("c", "[plugin]\nname = 'a'"));
+        assert_eq!(task_columns(&open(std::slice::from_ref(&a)).expect("a plugin")), 4);
+        let refused = |directories: &[PathBuf]| open(directories).err().map(|error| error.to_string());
+        assert_eq!(refused(&[a.clone(), b]).as_deref(), Some("the task same is declared twice"));
+        assert_eq!(refused(&[a, c]).as_deref(), Some("two folders declare the plugin a"));
+        assert!(refused(&[folder.path().join("none")]).is_some_and(|error| error.contains("cannot open the folder")));
+    }
+}

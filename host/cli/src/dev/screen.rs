@@ -1,0 +1,58 @@
+//! The screen that executions and remarks share, line by line.
+
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use console::Term;
+use innkeeper_runner::TaskRunner;
+use innkeeper_runner::bus::Message;
+use jiff::tz::TimeZone;
+
+use super::print::Printer;
+use crate::output;
+
+/// Shows things on standard output, each as a whole; clones share it.
+#[derive(Clone)]
+pub(super) struct Screen {
+    printer: Arc<Mutex<Printer>>,
+    runner: TaskRunner,
+}
+
+impl Screen {
+    /// A screen for tasks whose ids are at most `task_columns` wide.
+    pub(super) fn new(runner: &TaskRunner, task_columns: usize) -> Self {
+        let printer = Printer::new(TimeZone::system(), task_columns);
+        Self { printer: Arc::new(Mutex::new(printer)), runner: runner.clone() }
+    }
+
+    /// Shows an execution that ended.
+    pub(super) fn message(&self, message: &Message) {
+        if let Message::Execution(ended) = message {
+            self.show(|printer| printer.execution(ended, columns()));
+        }
+    }
+
+    /// Shows a remark with the time.
+    pub(super) fn note(&self, text: &str) {
+        let now = self.runner.now();
+        self.show(|printer| printer.note(now, text));
+    }
+
+    /// Shows text as it is.
+    pub(super) fn text(&self, text: &str) {
+        self.show(|_| text.to_owned());
+    }
+
+    fn show(&self, write: impl FnOnce(&mut Printer) -> String) {
+        let mut printer = self.printer.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = write(&mut printer);
+        // A screen that is gone is no reason to stop the plugins.
+        let _ = output::print(&text);
+    }
+}
+
+/// The terminal's width; `None` if standard output is none.
+fn columns() -> Option<usize> {
+    let size = Term::stdout().size_checked()?;
+    std::io::stdout().is_terminal().then_some(usize::from(size.1))
+}

@@ -1,0 +1,142 @@
+//! `execution`: what one execution did.
+
+use serde_json::Value;
+
+use crate::args::ExecutionVerb;
+use crate::client::Client;
+use crate::exit::Failure;
+use crate::output::{Column, Output, bytes, fields, fuel, json_text, millis, printable, time};
+
+/// How executions are listed.
+pub(crate) const COLUMNS: [Column; 6] = [
+    ("ID", |execution| json_text(&execution["id"])),
+    ("STARTED", |execution| time(&execution["startedAt"])),
+    ("TRIGGER", trigger),
+    ("ATTEMPT", |execution| json_text(&execution["attempt"])),
+    ("OUTCOME", outcome),
+    ("RESULT", result),
+];
+
+/// Does what the verb says.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn run(verb: ExecutionVerb, client: &Client, output: Output) -> Result<(), Failure> {
+    match verb {
+        ExecutionVerb::Get { id } => {
+            let execution = client.get(&["executions", &id.to_string()], &[]).await?;
+            output.answer(&execution, describe)?;
+        }
+        ExecutionVerb::Logs { id } => {
+            let logs = client.get(&["executions", &id.to_string(), "logs"], &[]).await?;
+            output.answer(&logs, lines)?;
+        }
+    }
+    Ok(())
+}
+
+/// Every line of a log: when, how severe, what.
+fn lines(logs: &Value) -> String {
+    let items = logs["items"].as_array().or(logs.as_array());
+    let lines = items.into_iter().flatten().map(|line| {
+        let message = printable(&json_text(&line["message"]));
+        format!("{}  {:5}  {message}\n", json_text(&line["at"]), json_text(&line["level"]))
+    });
+    lines.collect()
+}
+
+fn trigger(execution: &Value) -> String {
+    match json_text(&execution["event"]) {
+        event if event.is_empty() => json_text(&execution["trigger"]),
+        event => event,
+    }
+}
+
+/// `success`, `running`, or the failure's name.
+fn outcome(execution: &Value) -> String {
+    match json_text(&execution["kind"]) {
+        kind if kind.is_empty() => json_text(&execution["status"]),
+        kind => kind,
+    }
+}
+
+/// The output, or what went wrong.
+fn result(execution: &Value) -> String {
+    match json_text(&execution["error"]) {
+        error if error.is_empty() => json_text(&execution["output"]),
+        error => error,
+    }
+}
+
+fn describe(execution: &Value) -> String {
+    let text = |key: &str| json_text(&execution[key]);
+    let digest = text("pluginDigest");
+    fields(&[
+        ("id", text("id")),
+        ("task", text("taskId")),
+        ("run", text("runId")),
+        ("status", text("status")),
+        ("failure", text("kind")),
+        ("error", text("error")),
+        ("attempt", text("attempt")),
+        ("trigger", text("trigger")),
+        ("event", text("event")),
+        ("due", time(&execution["scheduledAt"])),
+        ("started", time(&execution["startedAt"])),
+        ("completed", time(&execution["completedAt"])),
+        ("output", text("output")),
+        ("used", receipt(&execution["receipt"])),
+        ("plugin", format!("{}@{digest}", text("plugin"))),
+    ])
+}
+
+/// What an execution used, on one line.
+fn receipt(receipt: &Value) -> String {
+    let number = |key: &str| receipt[key].as_u64().unwrap_or(0);
+    if receipt.is_null() {
+        return String::new();
+    }
+    let mut parts = vec![
+        format!("{} fuel", fuel(number("fuel"))),
+        millis(number("wallUs")),
+        format!("{} memory", bytes(number("memoryBytesPeak"))),
+        format!("{} host calls", number("hostCalls")),
+    ];
+    if number("logBytesDropped") > 0 {
+        parts.push(format!("{} of log dropped", bytes(number("logBytesDropped"))));
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_shows_its_name_and_its_reason() {
+        let execution = json!({"status": "failed", "kind": "timeout", "error": "took too long", "output": null,
+            "trigger": "event", "event": "user:logged_in"});
+        assert_eq!(
+            [outcome(&execution), result(&execution), trigger(&execution)],
+            ["timeout", "took too long", "user:logged_in"]
+        );
+        let execution = json!({"status": "success", "output": {"a": 1}, "trigger": "schedule"});
+        assert_eq!([outcome(&execution), result(&execution), trigger(&execution)], ["success", "{\"a\":1}", "schedule"]);
+    }
+
+    #[test]
+    fn a_receipt_is_one_line() {
+        let used = json!({"fuel": 82_100, "wallUs": 420, "memoryBytesPeak": 1_153_434, "hostCalls": 2,
+            "logBytesDropped": 1024});
+        assert_eq!(receipt(&used), "82.1k fuel, 0.42 ms, 1.1 MiB memory, 2 host calls, 1.0 KiB of log dropped");
+        assert_eq!(receipt(&Value::Null), "");
+    }
+
+    #[test]
+    fn log_lines_cannot_act_on_the_terminal() {
+        let logs = json!({"items": [{"at": "2025-09-01T15:00:00.000Z", "level": "info", "message": "a\u{1b}b"}]});
+        assert_eq!(lines(&logs), "2025-09-01T15:00:00.000Z  info   a\\u{1b}b\n");
+    }
+}

@@ -1,0 +1,71 @@
+//! What the client verbs print: tables for people, JSON for programs.
+
+mod format;
+mod table;
+
+use std::io::{ErrorKind, Write as _};
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+pub(crate) use self::format::{bytes, count, fuel, json_text, millis, printable, shorten, time, wall};
+pub(crate) use self::table::{Column, fields, table};
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// JSON for programs, or else text for people.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Prints an answer as JSON, or else what `text` makes of it.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn answer(self, answer: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
+        if self.json { print(&format!("{answer:#}\n")) } else { print(&line(text(answer))) }
+    }
+
+    /// Prints a list as JSON, or else as a table with these columns. With nothing in it, people read `empty`.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn list(
+        self,
+        (items, more): (Vec<Value>, bool),
+        columns: &[Column],
+        empty: &str,
+    ) -> anyhow::Result<()> {
+        if more {
+            eprintln!("there are more: raise --limit to see them");
+        }
+        if !self.json && items.is_empty() {
+            eprintln!("{empty}");
+            return Ok(());
+        }
+        self.answer(&Value::Array(items), |items| {
+            table(columns, items.as_array().map(Vec::as_slice).unwrap_or_default())
+        })
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough, such as `head`, is no error.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+        _ => Ok(()),
+    }
+}
+
+fn line(text: String) -> String {
+    if text.ends_with('\n') { text } else { text + "\n" }
+}

@@ -1,0 +1,95 @@
+//! `plugin`: uploading, listing and deleting plugins.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::args::{PluginVerb, Push};
+use crate::client::Client;
+use crate::exit::Failure;
+use crate::output::{Column, Output, bytes, fields, json_text, time};
+use crate::progress::Upload;
+
+const COLUMNS: [Column; 4] = [
+    ("NAME", |plugin| json_text(&plugin["name"])),
+    ("DIGEST", |plugin| short_digest(&json_text(&plugin["digest"])).to_owned()),
+    ("SIZE", size),
+    ("UPDATED", |plugin| time(&plugin["updatedAt"])),
+];
+
+/// Does what the verb says.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Result<(), Failure> {
+    match verb {
+        PluginVerb::Push(push) => upload(push, client, output).await?,
+        PluginVerb::List => {
+            let found = client.list(&["plugins"], &[], usize::MAX).await?;
+            output.list(found, &COLUMNS, "no plugins")?;
+        }
+        PluginVerb::Get { name } => {
+            let plugin = client.get(&["plugins", name.as_str()], &[]).await?;
+            output.answer(&plugin, describe)?;
+        }
+        PluginVerb::Delete { name } => {
+            let answer = client.delete(&["plugins", name.as_str()]).await?;
+            output.answer(&answer, |_| format!("{name} is deleted"))?;
+        }
+    }
+    Ok(())
+}
+
+async fn upload(push: Push, client: &Client, output: Output) -> Result<(), Failure> {
+    let component = read(&push.file).map_err(Failure::Usage)?;
+    let upload = Upload::start(push.name.as_str(), component.len());
+    let answer = client.upload(&["plugins", push.name.as_str()], upload.body(component)).await;
+    upload.finish();
+    output.answer(&answer?, |plugin| format!("pushed\n{}", describe(plugin)))?;
+    Ok(())
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = file.display();
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
+    ensure!(bytes.starts_with(b"\0asm"), "{name} is not a WebAssembly file: build for the target wasm32-wasip2");
+    Ok(bytes)
+}
+
+/// The first digits of a digest, enough to tell versions apart.
+pub(crate) fn short_digest(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+fn size(plugin: &Value) -> String {
+    plugin["size"].as_u64().map_or_else(String::new, bytes)
+}
+
+fn describe(plugin: &Value) -> String {
+    let imports = plugin["imports"].as_array().into_iter().flatten().map(json_text);
+    fields(&[
+        ("name", json_text(&plugin["name"])),
+        ("digest", json_text(&plugin["digest"])),
+        ("size", size(plugin)),
+        ("imports", imports.collect::<Vec<_>>().join(", ")),
+        ("created", time(&plugin["createdAt"])),
+        ("updated", time(&plugin["updatedAt"])),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_webassembly_is_uploaded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("x.wasm");
+        std::fs::write(&file, "text").expect("a file");
+        assert!(read(&file).expect_err("no component").to_string().contains("wasm32-wasip2"));
+        std::fs::write(&file, b"\0asm\x0d\0\x01\0").expect("a file");
+        assert_eq!(read(&file).expect("a component").len(), 8);
+        assert!(read(&folder.path().join("missing")).is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! `task`: creating, listing and controlling tasks.
+
+mod definition;
+
+use serde_json::{Value, json};
+
+use crate::args::{ListExecutions, ListTasks, Run, TaskVerb};
+use crate::client::Client;
+use crate::executions;
+use crate::exit::Failure;
+use crate::output::{Column, Output, count, fields, json_text, time};
+
+const COLUMNS: [Column; 7] = [
+    ("ID", |task| json_text(&task["id"])),
+    ("TYPE", |task| json_text(&task["type"])),
+    ("TRIGGER", trigger),
+    ("PLUGIN", |task| json_text(&task["plugin"])),
+    ("STATUS", |task| json_text(&task["status"])),
+    ("NEXT RUN", |task| time(&task["nextRunAt"])),
+    ("LAST RUN", |task| time(&task["lastRunAt"])),
+];
+
+/// Does what the verb says.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn run(verb: TaskVerb, client: &Client, output: Output) -> Result<(), Failure> {
+    match verb {
+        TaskVerb::Create(create) => {
+            let body = definition::definition(*create).map_err(Failure::Usage)?;
+            let task = client.post(&["tasks"], Some(&body)).await?;
+            output.answer(&task, |task| format!("created\n{}", describe(task)))?;
+        }
+        TaskVerb::List(filter) => list(filter, client, output).await?,
+        TaskVerb::Get { id } => {
+            let task = client.get(&["tasks", id.as_str()], &[]).await?;
+            output.answer(&task, describe)?;
+        }
+        TaskVerb::Pause { id } => {
+            let task = client.post(&["tasks", id.as_str(), "pause"], None).await?;
+            output.answer(&task, |_| format!("{id} is paused"))?;
+        }
+        TaskVerb::Resume { id } => {
+            let task = client.post(&["tasks", id.as_str(), "resume"], None).await?;
+            output.answer(&task, |task| resumed(id.as_str(), task))?;
+        }
+        TaskVerb::Delete { id } => {
+            let answer = client.delete(&["tasks", id.as_str()]).await?;
+            output.answer(&answer, |_| format!("{id} is deleted"))?;
+        }
+        TaskVerb::Run(start) => start_now(start, client, output).await?,
+        TaskVerb::Executions(filter) => list_executions(filter, client, output).await?,
+    }
+    Ok(())
+}
+
+async fn list(filter: ListTasks, client: &Client, output: Output) -> Result<(), Failure> {
+    let status = filter.status.map(|status| ("status", status.as_str().to_owned()));
+    let task_type = filter.task_type.map(|task_type| ("type", task_type.as_str().to_owned()));
+    let query: Vec<_> = status.into_iter().chain(task_type).collect();
+    let found = client.list(&["tasks"], &query, filter.limit).await?;
+    Ok(output.list(found, &COLUMNS, "no tasks")?)
+}
+
+async fn start_now(start: Run, client: &Client, output: Output) -> Result<(), Failure> {
+    let mut body = json!({});
+    if let Some(event) = start.event {
+        body["event"] = event.into();
+    }
+    if let Some(data) = start.data {
+        body["data"] = data;
+    }
+    let answer = client.post(&["tasks", start.id.as_str(), "run"], Some(&body)).await?;
+    let id = &start.id;
+    Ok(output.answer(&answer, |answer| format!("{id} starts: run {}", json_text(&answer["runId"])))?)
+}
+
+async fn list_executions(filter: ListExecutions, client: &Client, output: Output) -> Result<(), Failure> {
+    let status = filter.status.map(|status| ("status", status.as_str().to_owned()));
+    let query: Vec<_> = status.into_iter().collect();
+    let found = client.list(&["tasks", filter.id.as_str(), "executions"], &query, filter.limit).await?;
+    Ok(output.list(found, &executions::COLUMNS, "no executions")?)
+}
+
+/// What makes a task run, in one word or pattern.
+fn trigger(task: &Value) -> String {
+    let of = |key: &str| json_text(&task[key]);
+    let written = ["preset", "cron", "at", "onEvent"].into_iter().map(of).find(|text| !text.is_empty());
+    written.unwrap_or_else(|| match of("after") {
+        after if after.is_empty() => String::new(),
+        after => format!("after {after}"),
+    })
+}
+
+fn resumed(id: &str, task: &Value) -> String {
+    match time(&task["nextRunAt"]) {
+        next if next.is_empty() => format!("{id} is active"),
+        next => format!("{id} is active; its next run is at {next}"),
+    }
+}
+
+fn describe(task: &Value) -> String {
+    let text = |key: &str| json_text(&task[key]);
+    let attempts = match task["attempts"].as_u64() {
+        Some(0) | None => String::new(),
+        Some(current) => count(usize::try_from(current).unwrap_or(usize::MAX), "attempt"),
+    };
+    fields(&[
+        ("id", text("id")),
+        ("name", text("name")),
+        ("type", text("type")),
+        ("trigger", trigger(task)),
+        ("timezone", text("timezone")),
+        ("plugin", text("plugin")),
+        ("status", text("status")),
+        ("paused", if task["isPaused"] == true { "yes".to_owned() } else { String::new() }),
+        ("next run", time(&task["nextRunAt"])),
+        ("last run", time(&task["lastRunAt"])),
+        ("in progress", attempts),
+        ("attempts at most", text("maxAttempts")),
+        ("metadata", text("metadata")),
+        ("created", time(&task["createdAt"])),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_shows_what_makes_it_run() {
+        for (task, expected) in [
+            (json!({"preset": "@daily", "cron": "0 0 * * *"}), "@daily"),
+            (json!({"cron": "* * * * *"}), "* * * * *"),
+            (json!({"at": "2030-01-01T00:00:00", "after": null}), "2030-01-01T00:00:00"),
+            (json!({"after": "5m"}), "after 5m"),
+            (json!({"onEvent": "user:*"}), "user:*"),
+            (json!({}), ""),
+        ] {
+            assert_eq!(trigger(&task), expected);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What happens when a task is to run while an earlier run of it is in progress: pure.
+//!
+//! A run is in progress from its first execution to its end: a run that waits for its retry still counts.
+
+use crate::task::Overlap;
+
+/// The live runs of a task, as the store counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LiveRuns {
+    /// Runs that have started and not ended.
+    pub started: u32,
+    /// Runs that have not started yet.
+    pub waiting: u32,
+}
+
+/// What becomes of a new due time or event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRecord {
+    /// It becomes a run.
+    Record,
+    /// It is skipped.
+    Skip,
+    /// It becomes a run, and those that wait are skipped in its favour.
+    ReplaceWaiting,
+    /// It becomes a run; those that wait are skipped, and those that have started are cancelled.
+    CancelPrevious,
+}
+
+/// Decides when a due time or an event is recorded.
+#[must_use]
+pub fn on_record(policy: Overlap, live: LiveRuns) -> OnRecord {
+    let idle = live == LiveRuns::default();
+    match policy {
+        _ if idle => OnRecord::Record,
+        Overlap::Allow => OnRecord::Record,
+        Overlap::Skip => OnRecord::Skip,
+        Overlap::Queue => OnRecord::ReplaceWaiting,
+        Overlap::CancelPrevious => OnRecord::CancelPrevious,
+    }
+}
+
+/// Whether a waiting run may start, given how many others of its task have started and not ended, and how many
+/// executions of it are running.
+#[must_use]
+pub fn may_start(policy: Overlap, concurrency: Option<u32>, started_others: u32, running: u32) -> bool {
+    let alone = policy == Overlap::Allow || started_others == 0;
+    alone && concurrency.is_none_or(|most| running < most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_task_always_records() {
+        for policy in Overlap::ALL {
+            assert_eq!(on_record(policy, LiveRuns::default()), OnRecord::Record);
+        }
+    }
+
+    #[test]
+    fn each_policy_has_its_own_way_with_a_busy_task() {
+        let busy = LiveRuns { started: 1, waiting: 0 };
+        assert_eq!(on_record(Overlap::Allow, busy), OnRecord::Record);
+        assert_eq!(on_record(Overlap::Skip, busy), OnRecord::Skip);
+        assert_eq!(on_record(Overlap::Queue, busy), OnRecord::ReplaceWaiting);
+        assert_eq!(on_record(Overlap::CancelPrevious, busy), OnRecord::CancelPrevious);
+    }
+
+    #[test]
+    fn only_allow_lets_runs_of_one_task_overlap() {
+        assert!(may_start(Overlap::Allow, None, 3, 3));
+        assert!(!may_start(Overlap::Allow, Some(3), 3, 3));
+        assert!(may_start(Overlap::Allow, Some(4), 3, 3));
+        for policy in [Overlap::Skip, Overlap::Queue, Overlap::CancelPrevious] {
+            assert!(may_start(policy, None, 0, 0));
+            assert!(!may_start(policy, None, 1, 0), "a run that waits for its retry counts");
+        }
+    }
+}
