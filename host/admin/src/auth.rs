@@ -40,7 +40,8 @@ impl Token {
     /// # Errors
     /// [`InvalidToken`] if it is empty, too long, or has other characters than visible ASCII.
     pub fn new(secret: &str) -> Result<Self, InvalidToken> {
-        let is_valid = (1..=1024).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_valid =
+            (1..=1024).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic());
         if is_valid { Ok(Self(Digest::of(secret.as_bytes()))) } else { Err(InvalidToken) }
     }
 
@@ -127,10 +128,14 @@ mod tests {
 
     #[test]
     fn loopback_names_are_known() {
-        for host in ["localhost", "LocalHost:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "[::1]", "::1"] {
+        for host in
+            ["localhost", "LocalHost:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "[::1]", "::1"]
+        {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["example.org", "localhost.example.org:7070", "10.0.0.1:7070", "0.0.0.0", "", "127.0.0.1:x"] {
+        for host in
+            ["example.org", "localhost.example.org:7070", "10.0.0.1:7070", "0.0.0.0", "", "127.0.0.1:x"]
+        {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, EXPECT};
@@ -64,7 +64,7 @@ pub(crate) async fn discard(request: Request, limit: BodyLimit) {
 async fn throw_away(mut body: Body, bytes_max: usize) {
     let mut left = bytes_max;
     while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, |data| data.len());
+        let length = frame.data_ref().map_or(0, Bytes::len);
         if length > left {
             return;
         }

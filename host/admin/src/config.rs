@@ -43,7 +43,7 @@ impl Default for AdminConfig {
             header_bytes_max: 16 << 10,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
-            upload_timeout: Duration::from_secs(300),
+            upload_timeout: Duration::from_mins(5),
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
         }

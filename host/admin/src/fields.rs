@@ -13,12 +13,21 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Begins to read `value`, which is to be an object with no other keys than `keys`.
-    pub(crate) fn new(prefix: &'a str, value: Value, keys: &[&str], problems: &'a mut Vec<FieldError>) -> Self {
+    pub(crate) fn new(
+        prefix: &'a str,
+        value: Value,
+        keys: &[&str],
+        problems: &'a mut Vec<FieldError>,
+    ) -> Self {
         let object = match value {
             Value::Object(object) => object,
             other => {
                 let field = if prefix.is_empty() { "body" } else { prefix.trim_end_matches('.') };
-                problems.push(FieldError::new(field, "wrong_type", format!("must be an object, not {}", kind(&other))));
+                problems.push(FieldError::new(
+                    field,
+                    "wrong_type",
+                    format!("must be an object, not {}", kind(&other)),
+                ));
                 Map::new()
             }
         };
@@ -107,7 +116,8 @@ mod tests {
         assert_eq!(fields.required_text("absent"), "");
         assert_eq!(fields.value("data"), None);
         assert_eq!(fields.count("count", 10), None);
-        let named: Vec<_> = problems.iter().map(|error| (error.field.as_str(), error.code.as_str())).collect();
+        let named: Vec<_> =
+            problems.iter().map(|error| (error.field.as_str(), error.code.as_str())).collect();
         let expected = [
             ("3.dta", "unknown_field"),
             ("3.event", "wrong_type"),

@@ -16,7 +16,8 @@ impl<S: Send + Sync, T: FromStr<Err: Display>> FromRequestParts<S> for Id<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = PathText::from_request_parts(parts, state).await?.0;
-        let id = text.parse().map_err(|error| Problem::not_found(format!("{error}, so it does not exist")))?;
+        let id =
+            text.parse().map_err(|error| Problem::not_found(format!("{error}, so it does not exist")))?;
         Ok(Self(id))
     }
 }
@@ -35,6 +36,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
     }
 }
 
+/// The hexadecimal digits.
+const HEX: [&str; 16] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "D", "E", "F"];
+
 /// `text` as one segment of a path (RFC 3986, section 3.3).
 pub(crate) fn path_segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
@@ -42,7 +46,7 @@ pub(crate) fn path_segment(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte) {
             segment.push(char::from(byte));
         } else {
-            segment.push_str(&format!("%{byte:02X}"));
+            segment.extend(["%", HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
         }
     }
     segment

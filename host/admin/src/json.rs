@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::body;
@@ -34,16 +33,12 @@ impl FromRequest<Arc<Api>> for OptionalJsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
-        if request.headers().contains_key(CONTENT_TYPE) && !body::is_of_type(request.headers(), MEDIA_TYPE) {
-            body::discard(request, api.body).await;
-            return Err(Problem::wrong_media_type(MEDIA_TYPE));
-        }
-        let is_declared = request.headers().contains_key(CONTENT_TYPE);
-        let bytes = body::read(request, api.body).await?;
-        match bytes.as_slice() {
+        // Clients that send no body may declare anything, or nothing.
+        let is_json = body::is_of_type(request.headers(), MEDIA_TYPE);
+        match body::read(request, api.body).await?.as_slice() {
             [] => Ok(Self(None)),
-            _ if !is_declared => Err(Problem::wrong_media_type(MEDIA_TYPE)),
-            bytes => Ok(Self(Some(parse(bytes)?))),
+            bytes if is_json => Ok(Self(Some(parse(bytes)?))),
+            _ => Err(Problem::wrong_media_type(MEDIA_TYPE)),
         }
     }
 }

@@ -78,15 +78,16 @@ fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
     if !body::is_of_type(request.headers(), MEDIA_TYPE) {
         return Err(Problem::wrong_media_type(MEDIA_TYPE));
     }
-    name.parse::<PluginName>().map_err(|error| {
-        Problem::invalid(vec![FieldError::new("name", "invalid_name", error.to_string())])
-    })
+    name.parse::<PluginName>()
+        .map_err(|error| Problem::invalid(vec![FieldError::new("name", "invalid_name", error.to_string())]))
 }
 
 /// Waits for a turn and receives the component, both within the time for uploads.
 async fn receive(api: &Api, request: Request) -> Result<(SemaphorePermit<'_>, Arc<[u8]>), Problem> {
-    let turn = tokio::time::timeout(api.upload.timeout, api.uploads.acquire()).await;
-    let Ok(Ok(turn)) = turn else { return Err(Problem::too_slow(api.upload.timeout)) };
-    let component = body::read(request, api.upload).await?;
-    Ok((turn, component.into()))
+    let receiving = async {
+        let turn = api.uploads.acquire().await.map_err(|error| Problem::internal(error.to_string()))?;
+        Ok((turn, body::read(request, api.upload).await?.into()))
+    };
+    let received = tokio::time::timeout(api.upload.timeout, receiving).await;
+    received.unwrap_or_else(|_| Err(Problem::too_slow(api.upload.timeout)))
 }

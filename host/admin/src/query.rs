@@ -35,7 +35,11 @@ impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut parameters = Parameters::new(&parts.uri, T::KEYS);
         let read = T::read(&mut parameters);
-        if parameters.problems.is_empty() { Ok(Self(read)) } else { Err(Problem::invalid(parameters.problems)) }
+        if parameters.problems.is_empty() {
+            Ok(Self(read))
+        } else {
+            Err(Problem::invalid(parameters.problems))
+        }
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) async fn preview(
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let presets = api.runner.presets().await?;
-    let context = Context { presets: &presets, timezone: &api.runner.config().timezone, now: api.runner.now() };
+    let context =
+        Context { presets: &presets, timezone: &api.runner.config().timezone, now: api.runner.now() };
     Ok(Json(context.preview(body).map_err(Problem::invalid)?))
 }
 
@@ -94,7 +95,9 @@ impl Context<'_> {
                 let cron = self.preset(text, problems)?;
                 keep(problems, "preset", "invalid_cron", Schedule::parse(cron, zone)).map(Due::Repeatedly)
             }
-            "cron" => keep(problems, "cron", "invalid_cron", Schedule::parse(text, zone)).map(Due::Repeatedly),
+            "cron" => {
+                keep(problems, "cron", "invalid_cron", Schedule::parse(text, zone)).map(Due::Repeatedly)
+            }
             "at" => keep(problems, "at", "invalid_timestamp", resolve_at(text, zone)).map(Due::Once),
             _ => {
                 let after = keep(problems, "after", "invalid_duration", parse_duration(text))?;
@@ -172,7 +175,8 @@ mod tests {
     use super::*;
 
     fn preview(body: Value) -> Result<Preview, Vec<FieldError>> {
-        let daily = Preset { name: "@daily".to_owned(), description: String::new(), cron: "0 0 * * *".to_owned() };
+        let daily =
+            Preset { name: "@daily".to_owned(), description: String::new(), cron: "0 0 * * *".to_owned() };
         let now = "2025-06-01T12:00:00Z".parse().expect("an instant");
         Context { presets: &[daily], timezone: &Zone::utc(), now }.preview(body)
     }
@@ -207,7 +211,8 @@ mod tests {
 
     #[test]
     fn every_problem_is_found() {
-        let body = json!({"cron": "61 * * * *", "timezone": "Mars/Base", "from": "now", "count": 0, "zone": "x"});
+        let body =
+            json!({"cron": "61 * * * *", "timezone": "Mars/Base", "from": "now", "count": 0, "zone": "x"});
         let problems = preview(body).expect_err("an invalid preview");
         let mut fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
         fields.sort_unstable();

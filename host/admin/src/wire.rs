@@ -52,8 +52,7 @@ impl<T> Page<T> {
 pub(crate) struct Task {
     id: TaskId,
     name: Option<String>,
-    #[serde(rename = "type")]
-    task_type: TaskType,
+    r#type: TaskType,
     preset: Option<String>,
     cron: Option<String>,
     at: Option<String>,
@@ -86,7 +85,7 @@ impl Task {
         Self {
             id: definition.id,
             name: definition.name,
-            task_type: definition.trigger.task_type(),
+            r#type: definition.trigger.task_type(),
             preset,
             cron: definition.trigger.cron().map(str::to_owned),
             at,

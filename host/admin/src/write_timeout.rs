@@ -23,11 +23,7 @@ impl<T> WriteTimeout<T> {
     }
 
     /// Starts, checks or clears the deadline for the outcome of a write.
-    fn bound<R>(
-        &mut self,
-        context: &mut Context<'_>,
-        written: Poll<io::Result<R>>,
-    ) -> Poll<io::Result<R>> {
+    fn bound<R>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if written.is_ready() {
             self.deadline = None;
             return written;

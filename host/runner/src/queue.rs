@@ -252,11 +252,13 @@ mod tests {
         queue.passed(&runs[0], 2);
         assert_eq!(
             taken(&mut queue, 100),
-            [runs[2].run_id, runs[1].run_id],
+            [runs[1].run_id, runs[2].run_id],
             "as many as the window has left"
         );
         queue.passed(&runs[1], 0);
+        assert_eq!(taken(&mut queue, 100), [runs[3].run_id], "one asks until when the others are held");
         queue.refused(runs[2].clone(), Some(at(200)));
+        queue.refused(runs[3].clone(), Some(at(200)));
         queue.push(run("a", 9, 0), at(200));
         assert_eq!(taken(&mut queue, 200), [runs[2].run_id], "those who waited go before those who come");
         queue.passed(&runs[2], 9);

@@ -1,0 +1,199 @@
+//! A host without a server: its routes, its runner, and a sandbox that does as it is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{CONTENT_TYPE, HeaderMap};
+use axum::http::{Request, StatusCode};
+use innkeeper_admin::{AdminConfig, router};
+use innkeeper_model::BoxFuture;
+use innkeeper_model::clock::ManualClock;
+use innkeeper_model::execution::{LogLevel, LogLine, Receipt};
+use innkeeper_model::id::{Digest, TenantId};
+use innkeeper_model::sandbox::{
+    Admission, Effects, Invocation, Outcome, Refusal, Report, Sandbox, StopReason,
+};
+use innkeeper_runner::bus::{Message, Subscription};
+use innkeeper_runner::{RunnerConfig, TaskRunner};
+use innkeeper_store::{Durability, Location, Store};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+/// Longer than anything takes; only a failing test waits for so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The bytes of a component that the sandbox admits.
+pub(crate) const COMPONENT: &[u8] = b"\0asm component";
+
+/// Admits whatever begins like WebAssembly; every execution succeeds and gives back its data.
+struct ScriptedSandbox {
+    /// Uploads that may be admitted.
+    admissions: Arc<Semaphore>,
+    /// Uploads that have arrived.
+    uploads: Arc<Semaphore>,
+}
+
+impl Sandbox for ScriptedSandbox {
+    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
+        let admissions = Arc::clone(&self.admissions);
+        self.uploads.add_permits(1);
+        Box::pin(async move {
+            let _admission = admissions.acquire().await.expect("never closed");
+            if !component.starts_with(b"\0asm") {
+                return Err(Refusal::Invalid("these bytes are not WebAssembly".to_owned()));
+            }
+            Ok(Admission {
+                digest: Digest::of(&component),
+                imports: vec!["wasi:io/streams@0.2.0".to_owned()],
+            })
+        })
+    }
+
+    fn execute(&self, invocation: Invocation, _: BoxFuture<StopReason>) -> BoxFuture<Report> {
+        let (at, level) = (invocation.started_at, LogLevel::Info);
+        Box::pin(async move {
+            Report {
+                outcome: Outcome::Success(invocation.data),
+                effects: Effects::default(),
+                logs: vec![LogLine { at, level, message: "hello".to_owned() }],
+                receipt: Receipt { fuel: 7, ..Receipt::default() },
+            }
+        })
+    }
+}
+
+/// A host whose clock stands at 2025-06-01T12:00:00Z.
+pub(crate) struct Host {
+    pub(crate) runner: TaskRunner,
+    pub(crate) clock: Arc<ManualClock>,
+    /// Uploads that may be admitted: all, unless a test takes them away.
+    pub(crate) admissions: Arc<Semaphore>,
+    /// Uploads that have arrived at the sandbox.
+    pub(crate) uploads: Arc<Semaphore>,
+    router: Router,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// `null` if there is no body.
+    pub(crate) body: Value,
+}
+
+impl Host {
+    pub(crate) async fn start() -> Self {
+        Self::with(AdminConfig::default()).await
+    }
+
+    pub(crate) async fn with(config: AdminConfig) -> Self {
+        let store = Store::open(&Location::Memory, Durability::Full).expect("a store in memory");
+        let admissions = Arc::new(Semaphore::new(1000));
+        let uploads = Arc::new(Semaphore::new(0));
+        let sandbox = ScriptedSandbox { admissions: Arc::clone(&admissions), uploads: Arc::clone(&uploads) };
+        let clock = Arc::new(ManualClock::new("2025-06-01T12:00:00Z".parse().expect("an instant")));
+        let (settings, clock_of_runner) = (RunnerConfig::default(), Arc::clone(&clock));
+        let started = TaskRunner::start(settings, store, Arc::new(sandbox), clock_of_runner).await;
+        let runner = started.expect("a runner");
+        Self { router: router(runner.clone(), &config), runner, clock, admissions, uploads }
+    }
+
+    /// A host with the plugin `greeter`.
+    pub(crate) async fn with_plugin() -> Self {
+        let host = Self::start().await;
+        assert_eq!(host.upload("greeter", COMPONENT).await.status, StatusCode::CREATED);
+        host
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("routes do not fail");
+        let (head, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        if head.status.is_client_error() || head.status.is_server_error() {
+            check_problem(head.status, &head.headers, &body);
+        }
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(request("GET", path).body(Body::empty()).expect("a request")).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(request("DELETE", path).body(Body::empty()).expect("a request")).await
+    }
+
+    pub(crate) async fn post(&self, path: &str) -> Answer {
+        self.send(request("POST", path).body(Body::empty()).expect("a request")).await
+    }
+
+    pub(crate) async fn post_json(&self, path: &str, body: Value) -> Answer {
+        self.post_text(path, &body.to_string()).await
+    }
+
+    pub(crate) async fn post_text(&self, path: &str, body: &str) -> Answer {
+        let request = request("POST", path).header(CONTENT_TYPE, "application/json; charset=utf-8");
+        self.send(request.body(body.to_owned().into()).expect("a request")).await
+    }
+
+    pub(crate) async fn upload(&self, name: &str, component: &[u8]) -> Answer {
+        let request = request("PUT", &format!("/v1/plugins/{name}")).header(CONTENT_TYPE, "application/wasm");
+        self.send(request.body(component.to_vec().into()).expect("a request")).await
+    }
+
+    /// Creates a task that runs `greeter`, with these further fields.
+    pub(crate) async fn create(&self, id: &str, fields: Value) -> Answer {
+        let mut config = fields;
+        config["id"] = id.into();
+        config["plugin"] = "greeter".into();
+        self.post_json("/v1/tasks", config).await
+    }
+
+    /// Hears of the executions that end from now on.
+    pub(crate) fn executions(&self) -> Subscription {
+        self.runner.subscribe(&TenantId::default_tenant(), &"execution:*".parse().expect("a pattern"))
+    }
+}
+
+/// Waits for one execution to end; its id.
+pub(crate) async fn ended(executions: &mut Subscription) -> String {
+    let message = tokio::time::timeout(PATIENCE, executions.next()).await.expect("an execution ends in time");
+    let Some(Message::Execution(ended)) = message else { panic!("another message: {message:?}") };
+    ended.execution.id.to_string()
+}
+
+pub(crate) fn request(method: &str, path: &str) -> axum::http::request::Builder {
+    Request::builder().method(method).uri(path)
+}
+
+/// Fields and codes of the errors in a problem document.
+pub(crate) fn errors(answer: &Answer) -> Vec<(&str, &str)> {
+    let errors = answer.body["errors"].as_array().expect("errors");
+    assert!(errors.iter().all(|error| !text(error, "message").is_empty()));
+    errors.iter().map(|error| (text(error, "field"), text(error, "code"))).collect()
+}
+
+fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object[key].as_str().unwrap_or_default()
+}
+
+/// The values under `key` of a list's items.
+pub(crate) fn column(answer: &Answer, key: &str) -> Vec<Value> {
+    answer.body["items"].as_array().expect("items").iter().map(|item| item[key].clone()).collect()
+}
+
+/// Every error is a problem document that says what it is.
+fn check_problem(status: StatusCode, headers: &HeaderMap, body: &Value) {
+    assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
+    assert_eq!(body["status"], status.as_u16());
+    assert_eq!(body["type"], "about:blank");
+    assert_eq!(body["title"], json!(status.canonical_reason()));
+    for key in ["code", "detail"] {
+        assert!(body[key].as_str().is_some_and(|text| !text.is_empty()), "{key} in {body}");
+    }
+}
