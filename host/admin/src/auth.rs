@@ -128,9 +128,7 @@ mod tests {
 
     #[test]
     fn loopback_names_are_known() {
-        for host in
-            ["localhost", "LocalHost:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "[::1]", "::1"]
-        {
+        for host in ["localhost", "LocalHost:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "[::1]"] {
             assert!(is_loopback(host), "{host}");
         }
         for host in

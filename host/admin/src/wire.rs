@@ -8,7 +8,9 @@ use innkeeper_model::id::{Digest, EventId, ExecutionId, PluginName, RunId, TaskI
 use innkeeper_model::limits::Limits;
 use innkeeper_model::retry::{self, Backoff};
 use innkeeper_model::run::TriggerKind;
-use innkeeper_model::task::{self, TaskStatus, TaskType, Trigger};
+use innkeeper_model::task::{
+    self, Misfire, Overlap, RateOverflow, RateStrategy, TaskStatus, TaskType, Trigger,
+};
 use innkeeper_model::time::Timestamp;
 use innkeeper_runner::TaskStats;
 use innkeeper_schedule::duration::format_duration;
@@ -71,6 +73,11 @@ pub(crate) struct Task {
     after: Option<String>,
     plugin: String,
     retry_policy: RetryPolicy,
+    rate_limit: Option<RateLimit>,
+    overlap: Overlap,
+    misfire: Misfire,
+    /// `null` means the host's.
+    concurrency: Option<u32>,
     limits: EffectiveLimits,
 }
 
@@ -104,6 +111,10 @@ impl Task {
             after,
             plugin: definition.plugin.to_string(),
             retry_policy: definition.retry.into(),
+            rate_limit: definition.rate_limit.map(Into::into),
+            overlap: definition.overlap,
+            misfire: definition.misfire,
+            concurrency: definition.concurrency,
             limits: limits.into(),
         }
     }
@@ -144,6 +155,22 @@ impl From<retry::RetryPolicy> for RetryPolicy {
             max_delay: policy.max_delay.map(format_duration),
             jitter: policy.jitter,
         }
+    }
+}
+
+/// A rate limit, as it could have been written.
+#[derive(Serialize)]
+struct RateLimit {
+    interval: String,
+    limit: u32,
+    strategy: RateStrategy,
+    overflow: RateOverflow,
+}
+
+impl From<task::RateLimit> for RateLimit {
+    fn from(rate: task::RateLimit) -> Self {
+        let (strategy, overflow) = (rate.strategy, rate.overflow);
+        Self { interval: format_duration(rate.interval), limit: rate.limit, strategy, overflow }
     }
 }
 

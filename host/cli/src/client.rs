@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use reqwest::{Body, Method, RequestBuilder, Url};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Body, Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 
 use crate::args::ServerArgs;
@@ -13,7 +14,7 @@ use crate::problem::Problem;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take. An upload is answered once it is compiled.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 /// Items of one page of a list at most.
 const PAGE_MAX: usize = 100;
 
@@ -71,13 +72,14 @@ impl Client {
         self.send(self.request(Method::DELETE, path, &[])).await
     }
 
-    /// Uploads a component.
+    /// Uploads a component. The first part of the answer is whether it made something new.
     ///
     /// # Errors
     /// As [`Failure`] tells them apart.
-    pub(crate) async fn upload(&self, path: &[&str], component: Body) -> Result<Value, Failure> {
-        let request = self.request(Method::PUT, path, &[]).header("content-type", "application/wasm");
-        self.send(request.body(component)).await
+    pub(crate) async fn upload(&self, path: &[&str], component: Body) -> Result<(bool, Value), Failure> {
+        let request = self.request(Method::PUT, path, &[]).header(CONTENT_TYPE, "application/wasm");
+        let (status, answer) = self.exchange(request.body(component)).await?;
+        Ok((status == StatusCode::CREATED, answer))
     }
 
     /// The items of a list, page after page, at most `limit`. The second part is whether there are more.
@@ -118,6 +120,10 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        Ok(self.exchange(request).await?.1)
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
         let answer = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(|error| self.unreachable(error))?;
@@ -125,10 +131,12 @@ impl Client {
             return Err(Failure::Refused(Problem::from_answer(status.as_u16(), &body)));
         }
         if body.is_empty() {
-            return Ok(Value::Null);
+            return Ok((status, Value::Null));
         }
         let read = serde_json::from_slice(&body);
-        Ok(read.with_context(|| format!("{} does not answer as an Innkeeper server does", self.base))?)
+        let answer =
+            read.with_context(|| format!("{} does not answer as an Innkeeper server does", self.base))?;
+        Ok((status, answer))
     }
 
     fn unreachable(&self, error: reqwest::Error) -> Failure {
@@ -192,9 +200,12 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for (url, expected) in
-            [("http://localhost:1", true), ("http://[::1]:1", true), ("http://10.0.0.1", false), ("http://x", false)]
-        {
+        for (url, expected) in [
+            ("http://localhost:1", true),
+            ("http://[::1]:1", true),
+            ("http://10.0.0.1", false),
+            ("http://x", false),
+        ] {
             assert_eq!(is_loopback(&Url::parse(url).expect("a URL")), expected, "{url}");
         }
     }

@@ -15,7 +15,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::from(anyhow::Error::new(error).context("cannot start threads")).report(),
+        Err(error) => {
+            return Failure::from(anyhow::Error::new(error).context("cannot start threads")).report();
+        }
     };
     let done = runtime.block_on(run(cli));
     // What still runs, such as a read of standard input, must not keep the process.

@@ -29,7 +29,9 @@ impl DataDirectory {
             Err(TryLockError::WouldBlock) => bail!(
                 "another innkeeper server uses the data directory {shown}: stop it, or name another one with --data-dir"
             ),
-            Err(TryLockError::Error(error)) => Err(anyhow!(error).context(format!("cannot lock {}", file.display()))),
+            Err(TryLockError::Error(error)) => {
+                Err(anyhow!(error).context(format!("cannot lock {}", file.display())))
+            }
         }
     }
 

@@ -123,20 +123,27 @@ mod tests {
             ["timeout", "took too long", "user:logged_in"]
         );
         let execution = json!({"status": "success", "output": {"a": 1}, "trigger": "schedule"});
-        assert_eq!([outcome(&execution), result(&execution), trigger(&execution)], ["success", "{\"a\":1}", "schedule"]);
+        assert_eq!(
+            [outcome(&execution), result(&execution), trigger(&execution)],
+            ["success", "{\"a\":1}", "schedule"]
+        );
     }
 
     #[test]
     fn a_receipt_is_one_line() {
         let used = json!({"fuel": 82_100, "wallUs": 420, "memoryBytesPeak": 1_153_434, "hostCalls": 2,
             "logBytesDropped": 1024});
-        assert_eq!(receipt(&used), "82.1k fuel, 0.42 ms, 1.1 MiB memory, 2 host calls, 1.0 KiB of log dropped");
+        assert_eq!(
+            receipt(&used),
+            "82.1k fuel, 0.42 ms, 1.1 MiB memory, 2 host calls, 1.0 KiB of log dropped"
+        );
         assert_eq!(receipt(&Value::Null), "");
     }
 
     #[test]
     fn log_lines_cannot_act_on_the_terminal() {
-        let logs = json!({"items": [{"at": "2025-09-01T15:00:00.000Z", "level": "info", "message": "a\u{1b}b"}]});
+        let logs =
+            json!({"items": [{"at": "2025-09-01T15:00:00.000Z", "level": "info", "message": "a\u{1b}b"}]});
         assert_eq!(lines(&logs), "2025-09-01T15:00:00.000Z  info   a\\u{1b}b\n");
     }
 }

@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn each_way_to_fail_has_its_exit_code() {
-        let unreachable = Failure::Unreachable { url: "http://x".to_owned(), cause: anyhow::anyhow!("refused") };
+        let unreachable =
+            Failure::Unreachable { url: "http://x".to_owned(), cause: anyhow::anyhow!("refused") };
         assert_eq!(Failure::from(anyhow::anyhow!("x")).code(), 1);
         assert_eq!(Failure::Refused(Problem::from_answer(404, b"")).code(), 1);
         assert_eq!(Failure::usage("x").code(), 2);

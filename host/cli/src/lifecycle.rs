@@ -37,7 +37,11 @@ impl Host {
 }
 
 /// Waits for what is in progress, less patiently with each signal.
-async fn end(runner: &TaskRunner, serving: JoinHandle<std::io::Result<()>>, signals: &mut Signals) -> anyhow::Result<()> {
+async fn end(
+    runner: &TaskRunner,
+    serving: JoinHandle<std::io::Result<()>>,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
     let hurry = CancellationToken::new();
     let drained = async {
         if !serving.is_finished() {

@@ -26,8 +26,12 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
     match verb {
         PluginVerb::Push(push) => upload(push, client, output).await?,
         PluginVerb::List => {
-            let found = client.list(&["plugins"], &[], usize::MAX).await?;
-            output.list(found, &COLUMNS, "no plugins")?;
+            let mut answer = client.get(&["plugins"], &[]).await?;
+            let plugins = match answer["items"].take() {
+                Value::Array(plugins) => plugins,
+                _ => Vec::new(),
+            };
+            output.list((plugins, false), &COLUMNS, "no plugins")?;
         }
         PluginVerb::Get { name } => {
             let plugin = client.get(&["plugins", name.as_str()], &[]).await?;
@@ -46,14 +50,19 @@ async fn upload(push: Push, client: &Client, output: Output) -> Result<(), Failu
     let upload = Upload::start(push.name.as_str(), component.len());
     let answer = client.upload(&["plugins", push.name.as_str()], upload.body(component)).await;
     upload.finish();
-    output.answer(&answer?, |plugin| format!("pushed\n{}", describe(plugin)))?;
+    let (is_new, plugin) = answer?;
+    let done = if is_new { "pushed" } else { "unchanged: this version was active already" };
+    output.answer(&plugin, |plugin| format!("{done}\n{}", describe(plugin)))?;
     Ok(())
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     let name = file.display();
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
-    ensure!(bytes.starts_with(b"\0asm"), "{name} is not a WebAssembly file: build for the target wasm32-wasip2");
+    ensure!(
+        bytes.starts_with(b"\0asm"),
+        "{name} is not a WebAssembly file: build for the target wasm32-wasip2"
+    );
     Ok(bytes)
 }
 

@@ -16,8 +16,9 @@ const FILTER: &str = "INNKEEPER_LOG";
 /// The variable is not a filter, or something logs already.
 pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
     let wanted = std::env::var(FILTER).ok().filter(|filter| !filter.is_empty());
-    let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(level))
-        .with_context(|| format!("{FILTER} must be a filter such as `info` or `warn,innkeeper_store=debug`"))?;
+    let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(level)).with_context(|| {
+        format!("{FILTER} must be a filter such as `info` or `warn,innkeeper_store=debug`")
+    })?;
     let ansi = std::io::stderr().is_terminal() && console::colors_enabled_stderr();
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
     let started = match format {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use innkeeper_model::limits::Limits;
-use innkeeper_schedule::zone::Zone;
+use innkeeper_schedule::zone::{TimezoneData, Zone};
 
 /// Settings of a runner.
 #[derive(Debug, Clone)]
 pub struct RunnerConfig {
+    /// The tables that say when clocks change: those compiled in, or those of the system.
+    pub timezone_data: TimezoneData,
     /// The time zone of tasks that name none.
     pub timezone: Zone,
     /// Executions at once.
@@ -23,6 +25,7 @@ pub struct RunnerConfig {
 impl Default for RunnerConfig {
     fn default() -> Self {
         Self {
+            timezone_data: TimezoneData::Bundled,
             timezone: Zone::utc(),
             concurrency: 64,
             limits: Limits::DEFAULT,

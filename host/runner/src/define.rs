@@ -17,7 +17,7 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::at::resolve_at;
 use innkeeper_schedule::cron::Schedule;
 use innkeeper_schedule::duration::parse_duration;
-use innkeeper_schedule::zone::Zone;
+use innkeeper_schedule::zone::{TimezoneData, Zone};
 use innkeeper_store::NewTask;
 
 /// The longest `metadata`, as JSON text.
@@ -33,6 +33,8 @@ const RATE_LIMIT_MAX: u32 = 100_000;
 pub(crate) struct Context<'a> {
     /// Patterns by preset name, in lower case.
     pub(crate) presets: &'a BTreeMap<String, String>,
+    /// The tables that zones are looked up in.
+    pub(crate) tables: &'a TimezoneData,
     /// The zone of tasks that name none.
     pub(crate) timezone: &'a Zone,
     /// Now.
@@ -47,7 +49,7 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
     let mut checked = Checker { problems: Vec::new() };
     let id = checked.parse("id", "invalid_id", &config.id);
     let plugin = checked.parse::<PluginRef>("plugin", "invalid_plugin", &config.plugin);
-    let zone = checked.zone(config.timezone.as_deref(), context.timezone);
+    let zone = checked.zone(config.timezone.as_deref(), context);
     let trigger = checked.trigger(&config, context);
     if let Some(trigger) = &trigger {
         checked.task_type(&config.task_type, trigger);
@@ -89,24 +91,6 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
     Ok(NewTask { definition, next_run_at, created_at: context.now })
 }
 
-/// When a resumed task is due next: a schedule's next time, a one-off's only one.
-pub(crate) fn next_due(
-    trigger: &Trigger,
-    timezone: &str,
-    created_at: Timestamp,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let zone: Zone = timezone.parse().ok()?;
-    match trigger {
-        Trigger::Preset { cron, .. } | Trigger::Cron(cron) => {
-            Schedule::parse(cron, &zone).ok()?.next_after(now)
-        }
-        Trigger::At(at) => resolve_at(at, &zone).ok(),
-        Trigger::After(after) => Some(created_at.saturating_add(parse_duration(after).ok()?)),
-        Trigger::OnEvent(_) => None,
-    }
-}
-
 struct Checker {
     problems: Vec<FieldError>,
 }
@@ -129,8 +113,11 @@ impl Checker {
         self.keep(field, code, text.parse::<T>())
     }
 
-    fn zone(&mut self, name: Option<&str>, default: &Zone) -> Option<Zone> {
-        name.map_or_else(|| Some(default.clone()), |name| self.parse("timezone", "unknown_timezone", name))
+    fn zone(&mut self, name: Option<&str>, context: &Context<'_>) -> Option<Zone> {
+        match name {
+            Some(name) => self.keep("timezone", "unknown_timezone", context.tables.zone(name)),
+            None => Some(context.timezone.clone()),
+        }
     }
 
     /// The one trigger that is given.
@@ -363,7 +350,10 @@ mod tests {
         config["id"] = "task".into();
         config["plugin"] = "greeter".into();
         let config = TaskConfig::from_json(config).expect("a config of the right shape");
-        define(config, &Context { presets: &presets, timezone: &timezone, now })
+        define(
+            config,
+            &Context { presets: &presets, tables: &TimezoneData::Bundled, timezone: &timezone, now },
+        )
     }
 
     fn due(config: Value) -> String {

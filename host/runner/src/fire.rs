@@ -59,7 +59,7 @@ async fn record_all_due(shared: &Shared) -> Result<Option<Timestamp>, StoreError
 }
 
 fn decide(shared: &Shared, task: &DueTask, now: Timestamp) -> DueDecision {
-    let planned = plan(task, now, || shared.ids.next(RunId::new));
+    let planned = plan(task, &shared.schedules, now, || shared.ids.next(RunId::new));
     planned.unwrap_or_else(|| {
         let (task_id, tenant) = (&task.id, &task.tenant);
         tracing::error!(%tenant, %task_id, "fire.plan failed: the schedule is no longer understood; it stops");

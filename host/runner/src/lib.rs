@@ -18,9 +18,11 @@ mod plugins;
 mod publish;
 mod query;
 mod queue;
+mod schedules;
 mod state;
 mod tasks;
 mod verdict;
+mod why;
 
 pub mod bus;
 pub mod config;

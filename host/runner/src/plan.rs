@@ -4,17 +4,22 @@ use innkeeper_model::id::RunId;
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::cron::Schedule;
 use innkeeper_schedule::misfire::{self, Misfire};
-use innkeeper_schedule::zone::Zone;
 use innkeeper_store::{DueDecision, DueTask, Skip, SkipReason};
+
+use crate::schedules::Schedules;
 
 /// Decides every due time of `due` up to `now`. `make_id` gives each run its identifier. `None` if the pattern or the
 /// zone of a stored task is no longer understood.
-pub(crate) fn plan(due: &DueTask, now: Timestamp, make_id: impl FnMut() -> RunId) -> Option<DueDecision> {
+pub(crate) fn plan(
+    due: &DueTask,
+    schedules: &Schedules,
+    now: Timestamp,
+    make_id: impl FnMut() -> RunId,
+) -> Option<DueDecision> {
     match due.trigger.cron() {
         None => Some(one_off(due, make_id)),
         Some(cron) => {
-            let zone: Zone = due.timezone.parse().ok()?;
-            let schedule = Schedule::parse(cron, &zone).ok()?;
+            let schedule = schedules.schedule(cron, &due.timezone)?;
             Some(repeating(due, &schedule, now, make_id))
         }
     }
@@ -70,6 +75,7 @@ fn policy(stored: innkeeper_model::task::Misfire) -> Misfire {
 mod tests {
     use innkeeper_model::id::TenantId;
     use innkeeper_model::task::Trigger;
+    use innkeeper_schedule::zone::TimezoneData;
 
     use super::*;
 
@@ -94,7 +100,7 @@ mod tests {
             number += 1;
             RunId::new(at(now), [number; 10])
         };
-        plan(due, at(now), make_id).expect("a decision")
+        plan(due, &Schedules::new(TimezoneData::Bundled), at(now), make_id).expect("a decision")
     }
 
     #[test]
@@ -128,9 +134,8 @@ mod tests {
     fn what_is_no_longer_understood_is_not_planned() {
         let mut gone = due(Trigger::Cron("0 0 * * *".to_owned()), "2025-01-01T00:00:00Z");
         gone.timezone = "Europe/Atlantis".to_owned();
-        assert_eq!(
-            plan(&gone, at("2025-01-01T00:00:00Z"), || RunId::new(at("2025-01-01T00:00:00Z"), [0; 10])),
-            None
-        );
+        let schedules = Schedules::new(TimezoneData::Bundled);
+        let now = at("2025-01-01T00:00:00Z");
+        assert_eq!(plan(&gone, &schedules, now, || RunId::new(now, [0; 10])), None);
     }
 }

@@ -5,12 +5,13 @@ use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
 use innkeeper_model::task::Task;
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::cron::Schedule;
-use innkeeper_schedule::zone::Zone;
 use innkeeper_store::{ExecutionFilter, Preset, Skip, TaskFilter};
 use serde::Serialize;
 
 use crate::error::RunnerError;
+use crate::schedules::Schedules;
 use crate::task_runner::TaskRunner;
+use crate::why;
 
 /// Counts over a tenant's tasks: the specification's `TaskStats`, and more of ours after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -43,6 +44,16 @@ impl TaskRunner {
     /// [`RunnerError::NotFound`] if there is none.
     pub async fn get_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Task, RunnerError> {
         self.0.store.task(tenant, id).await?.ok_or_else(|| RunnerError::not_found("task", id))
+    }
+
+    /// What a task waits for, in words.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such task.
+    pub async fn why(&self, tenant: &TenantId, id: &TaskId) -> Result<String, RunnerError> {
+        let task = self.get_task(tenant, id).await?;
+        let waiting = self.0.store.waiting_run(tenant, id).await?;
+        Ok(why::why(&task, waiting.as_ref(), self.now()))
     }
 
     /// Tasks in the order of their ids.
@@ -101,7 +112,7 @@ impl TaskRunner {
         id: &TaskId,
         count: usize,
     ) -> Result<Vec<Timestamp>, RunnerError> {
-        Ok(next_runs(&self.get_task(tenant, id).await?, self.now(), count))
+        Ok(upcoming(&self.get_task(tenant, id).await?, &self.0.schedules, self.now(), count))
     }
 
     /// The last due time of a task that has passed since it was created, whether or not it ran.
@@ -113,7 +124,7 @@ impl TaskRunner {
         tenant: &TenantId,
         id: &TaskId,
     ) -> Result<Option<Timestamp>, RunnerError> {
-        Ok(previous_run(&self.get_task(tenant, id).await?, self.now()))
+        Ok(latest(&self.get_task(tenant, id).await?, &self.0.schedules, self.now()))
     }
 
     /// Every preset, by name.
@@ -147,25 +158,25 @@ impl TaskRunner {
 
 /// The next due times of a repeating task after `after`, at most `count`; of a one-off its only one. A paused task has
 /// none.
-pub(crate) fn next_runs(task: &Task, after: Timestamp, count: usize) -> Vec<Timestamp> {
+fn upcoming(task: &Task, schedules: &Schedules, after: Timestamp, count: usize) -> Vec<Timestamp> {
     if task.definition.is_paused {
         return Vec::new();
     }
-    match schedule(task) {
+    match schedule(task, schedules) {
         Some(schedule) => schedule.next_n(after, count),
         None => task.next_run_at.into_iter().take(count).collect(),
     }
 }
 
 /// The last due time of a repeating task before `before`, whether or not it ran; of a one-off, its own if it is past.
-pub(crate) fn previous_run(task: &Task, before: Timestamp) -> Option<Timestamp> {
-    match schedule(task) {
+fn latest(task: &Task, schedules: &Schedules, before: Timestamp) -> Option<Timestamp> {
+    match schedule(task, schedules) {
         Some(schedule) => schedule.previous_before(before).filter(|at| *at >= task.created_at),
         None => task.last_run_at,
     }
 }
 
-fn schedule(task: &Task) -> Option<Schedule> {
-    let zone: Zone = task.definition.timezone.parse().ok()?;
-    Schedule::parse(task.definition.trigger.cron()?, &zone).ok()
+/// The schedule of a repeating task; `None` if it is none, or no longer understood.
+pub(crate) fn schedule(task: &Task, schedules: &Schedules) -> Option<Schedule> {
+    schedules.schedule(task.definition.trigger.cron()?, &task.definition.timezone)
 }

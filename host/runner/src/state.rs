@@ -17,6 +17,7 @@ use crate::bus::Bus;
 use crate::config::RunnerConfig;
 use crate::ids::IdSource;
 use crate::queue::DispatchQueue;
+use crate::schedules::Schedules;
 
 /// The shared parts.
 pub(crate) struct Shared {
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) ids: IdSource,
     pub(crate) bus: Bus,
     pub(crate) presets: BTreeMap<String, String>,
+    pub(crate) schedules: Schedules,
     pub(crate) subscriptions: RwLock<HashMap<TenantId, PatternIndex<TaskId>>>,
     pub(crate) queue: Mutex<DispatchQueue>,
     pub(crate) running: Mutex<HashMap<ExecutionId, watch::Sender<Option<StopReason>>>>,

@@ -18,6 +18,7 @@ use crate::bus::{Bus, ChangeKind, Message, TaskChange};
 use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::ids::IdSource;
+use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
 use crate::{dispatch, fire};
 
@@ -125,6 +126,7 @@ async fn share(
         store.presets().await?.into_iter().map(|preset| (preset.name, preset.cron)).collect();
     let slots = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
     Ok(Shared {
+        schedules: Schedules::new(config.timezone_data.clone()),
         config,
         state_reader: Arc::new(StoredState(store.clone())),
         store,

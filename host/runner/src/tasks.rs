@@ -9,8 +9,9 @@ use innkeeper_store::{ManualRun, StoreError};
 use serde_json::Value;
 
 use crate::bus::ChangeKind;
-use crate::define::{Context, define, next_due};
+use crate::define::{Context, define};
 use crate::error::RunnerError;
+use crate::query;
 use crate::task_runner::TaskRunner;
 
 impl TaskRunner {
@@ -21,8 +22,12 @@ impl TaskRunner {
     pub async fn create_task(&self, tenant: &TenantId, config: TaskConfig) -> Result<Task, RunnerError> {
         self.refuse_when_stopping()?;
         let shared = &self.0;
-        let context =
-            Context { presets: &shared.presets, timezone: &shared.config.timezone, now: shared.clock.now() };
+        let context = Context {
+            presets: &shared.presets,
+            tables: shared.schedules.tables(),
+            timezone: &shared.config.timezone,
+            now: shared.clock.now(),
+        };
         let plugin = config.plugin.clone();
         let defined = define(config, &context);
         let missing = self.missing_plugin(tenant, &plugin).await?;
@@ -69,8 +74,8 @@ impl TaskRunner {
     pub async fn resume_task(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
         let shared = &self.0;
         let task = self.get_task(tenant, id).await?;
-        let (definition, now) = (&task.definition, shared.clock.now());
-        let next = next_due(&definition.trigger, &definition.timezone, task.created_at, now);
+        let now = shared.clock.now();
+        let next = query::schedule(&task, &shared.schedules).and_then(|schedule| schedule.next_after(now));
         let resumed = shared.store.resume_task(tenant, id, next).await?;
         let changed = resumed.ok_or_else(|| RunnerError::not_found("task", id))?;
         if changed {

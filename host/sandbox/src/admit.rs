@@ -46,8 +46,7 @@ impl Core {
     }
 
     async fn try_out(&self, digest: Digest, bytes: Arc<[u8]>) -> Result<Arc<Plugin>, Refusal> {
-        let turn = self.compiler.turn().await;
-        let component = self.compiler.compile(bytes, &turn).await?;
+        let (component, turn) = self.compiler.compile(bytes).await?;
         let plugin = self.compiler.link(&component)?;
         self.start_once(&plugin).await?;
         drop(turn);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::Refusal;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
@@ -35,13 +35,13 @@ pub(crate) struct Compiler {
     linker: Linker<State>,
     artifacts: Option<Arc<ArtifactCache>>,
     memory_bytes_max: u64,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     /// Where blocking work runs.
     threads: Handle,
 }
 
 /// The right to compile; held on while a component is tried, which needs a slot of the pool.
-pub(crate) type Turn<'a> = Option<SemaphorePermit<'a>>;
+pub(crate) type Turn = OwnedSemaphorePermit;
 
 impl Compiler {
     pub(crate) fn new(
@@ -55,32 +55,33 @@ impl Compiler {
             shared,
             artifacts: artifacts.map(Arc::new),
             memory_bytes_max: config.memory_bytes_max,
-            turns: Semaphore::new(config.compilations as usize),
+            turns: Arc::new(Semaphore::new(config.compilations as usize)),
             threads,
         })
     }
 
-    /// Waits for a turn to compile.
-    pub(crate) async fn turn(&self) -> Turn<'_> {
-        // The semaphore is never closed.
-        self.turns.acquire().await.ok()
-    }
-
-    /// Checks and compiles. Needs a turn.
+    /// Waits for a turn, checks and compiles. The turn is given on to the caller.
     ///
     /// # Errors
     /// The component is invalid, or breaks a limit on structure or size.
-    pub(crate) async fn compile(&self, bytes: Arc<[u8]>, _turn: &Turn<'_>) -> Result<Component, Refusal> {
+    pub(crate) async fn compile(&self, bytes: Arc<[u8]>) -> Result<(Component, Turn), Refusal> {
+        let cut_short =
+            |why: String| Refusal::DoesNotStart(format!("the compilation did not come to its end: {why}"));
+        let turns = Arc::clone(&self.turns);
+        let turn = turns.acquire_owned().await.map_err(|error| cut_short(error.to_string()))?;
         let engine = self.shared.engine.clone();
         let memory_bytes_max = self.memory_bytes_max;
+        // A compilation cannot be stopped, so it takes the turn with it: whoever gives up waiting does not make room for
+        // another one.
         let compiled = self.threads.spawn_blocking(move || {
             structure::check(&bytes, memory_bytes_max)?;
             // The bytes are valid, so what is left to fail are limits: of the compiler, and of the instance pool.
-            Component::from_binary(&engine, &bytes).map_err(|error| Refusal::TooLarge(format!("{error:#}")))
+            let component = Component::from_binary(&engine, &bytes);
+            component
+                .map(|component| (component, turn))
+                .map_err(|error| Refusal::TooLarge(format!("{error:#}")))
         });
-        compiled.await.unwrap_or_else(|error| {
-            Err(Refusal::DoesNotStart(format!("the compilation did not come to its end: {error}")))
-        })
+        compiled.await.unwrap_or_else(|error| Err(cut_short(error.to_string())))
     }
 
     /// The compiled component from the artifact cache, if it is there and can be trusted.

@@ -67,10 +67,8 @@ impl Core {
         if Digest::of(&bytes) != *digest {
             return Err(unavailable("is damaged: its stored bytes have another digest"));
         }
-        let component = {
-            let turn = self.compiler.turn().await;
-            self.compiler.compile(bytes, &turn).await.map_err(refused)?
-        };
+        let (component, turn) = self.compiler.compile(bytes).await.map_err(refused)?;
+        drop(turn);
         let plugin = self.compiler.link(&component).map_err(refused)?;
         self.compiler.keep(*digest, component).await;
         Ok(Arc::new(plugin))

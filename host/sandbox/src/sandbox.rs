@@ -31,7 +31,7 @@ const BLOCKING_THREADS: usize = 4;
 /// for that.
 pub struct WasmSandbox {
     core: Arc<Core>,
-    guests: Option<Runtime>,
+    guests: Guests,
 }
 
 /// What every execution and admission needs.
@@ -55,14 +55,14 @@ impl WasmSandbox {
         check(&config)?;
         let settings = engine::config(&config);
         let engine = Engine::new(&settings).map_err(engine_error)?;
-        let guests = guest_runtime(config.guest_threads).map_err(SandboxError::Threads)?;
+        let guests = Guests::start(config.guest_threads).map_err(SandboxError::Threads)?;
         let ticker = Ticker::start(engine.clone()).map_err(SandboxError::Threads)?;
         let artifacts = match config.cache_dir.clone() {
             Some(folder) => Some(ArtifactCache::open(folder, config.cache_bytes_max, &engine)?),
             None => None,
         };
         let shared = Arc::new(Shared { engine, clock });
-        let threads = guests.handle().clone();
+        let threads = guests.threads.clone();
         let compiler = Compiler::new(&config, Arc::clone(&shared), artifacts, threads);
         let core = Core {
             compiler: compiler.map_err(engine_error)?,
@@ -72,26 +72,14 @@ impl WasmSandbox {
             shared,
             config,
         };
-        Ok(Self { core: Arc::new(core), guests: Some(guests) })
-    }
-
-    fn threads(&self) -> Option<Handle> {
-        self.guests.as_ref().map(|guests| guests.handle().clone())
-    }
-}
-
-impl Drop for WasmSandbox {
-    fn drop(&mut self) {
-        if let Some(guests) = self.guests.take() {
-            guests.shutdown_background();
-        }
+        Ok(Self { core: Arc::new(core), guests })
     }
 }
 
 impl Sandbox for WasmSandbox {
     fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
         let core = Arc::clone(&self.core);
-        let admission = on(self.threads(), async move { core.admit(component).await });
+        let admission = on(self.guests.threads.clone(), async move { core.admit(component).await });
         Box::pin(async move {
             admission.await.unwrap_or_else(|why| {
                 Err(Refusal::DoesNotStart(format!("the component was not tried: {why}")))
@@ -101,7 +89,7 @@ impl Sandbox for WasmSandbox {
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {
         let core = Arc::clone(&self.core);
-        let report = on(self.threads(), async move { core.execute(invocation, stop).await });
+        let report = on(self.guests.threads.clone(), async move { core.execute(invocation, stop).await });
         Box::pin(async move {
             report.await.unwrap_or_else(|why| {
                 execute::not_run(match why {
@@ -134,10 +122,9 @@ impl From<JoinError> for NotDone {
 
 /// Does `work` on the guests' threads once the result is asked for. The work ends when nobody waits for it any more.
 async fn on<T: Send + 'static>(
-    threads: Option<Handle>,
+    threads: Handle,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, NotDone> {
-    let threads = threads.ok_or(NotDone::Closed)?;
     Ok(AbortOnDropHandle::new(threads.spawn(work)).await?)
 }
 
@@ -160,14 +147,31 @@ fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
     Ok(())
 }
 
-fn guest_runtime(threads: usize) -> std::io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .max_blocking_threads(BLOCKING_THREADS)
-        .thread_name("innkeeper-guest")
-        .event_interval(GUESTS_BETWEEN_TIMERS)
-        .enable_time()
-        .build()
+/// The threads that run guests. Dropped without waiting for them, so that it can be done anywhere.
+struct Guests {
+    threads: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl Guests {
+    fn start(threads: usize) -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_name("innkeeper-guest")
+            .event_interval(GUESTS_BETWEEN_TIMERS)
+            .enable_time()
+            .build()?;
+        Ok(Self { threads: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+}
+
+impl Drop for Guests {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 fn engine_error(error: wasmtime::Error) -> SandboxError {

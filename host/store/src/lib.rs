@@ -32,7 +32,7 @@ pub use event::{EventReceipt, NewEvent};
 pub use execution::ExecutionFilter;
 pub use plugin::{Plugin, PluginPut, PluginVersion};
 pub use preset::Preset;
-pub use record::{Consequences, DueDecision, DueTask, ManualRun, QueuedRun, Subscriber};
+pub use record::{Consequences, DueDecision, DueTask, ManualRun, QueuedRun, Subscriber, WaitingRun};
 pub use recover::Recovered;
 pub use run::{Claim, ClaimRequest, Claimed};
 pub use settle::{RunEnding, Settled, Settlement, Verdict};

@@ -82,6 +82,17 @@ pub struct ManualRun {
     pub data: Option<String>,
 }
 
+/// A run that has not started, or waits for its retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingRun {
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Not to be dispatched before.
+    pub ready_at: Timestamp,
+    /// The number of the attempt it waits for.
+    pub attempt: u32,
+}
+
 /// An event task and what it listens to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {
@@ -171,6 +182,32 @@ impl Store {
                 })
             })?;
             Ok(runs.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The oldest waiting run of a task.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn waiting_run(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+    ) -> Result<Option<WaitingRun>, StoreError> {
+        let (tenant, task) = (tenant.clone(), task.clone());
+        self.read(move |connection| {
+            let sql = "SELECT recordedAt, readyAt, attempt FROM runs
+                WHERE tenant = ?1 AND taskId = ?2 AND state = 'queued' ORDER BY readyAt, id LIMIT 1";
+            let mut statement = connection.prepare_cached(sql)?;
+            let waiting = statement.query_row([tenant.as_str(), task.as_str()], |row| {
+                Ok(WaitingRun {
+                    recorded_at: row.parsed("recordedAt")?,
+                    ready_at: row.parsed("readyAt")?,
+                    attempt: row.plain("attempt")?,
+                })
+            });
+            Ok(waiting.optional()?)
         })
         .await
     }

@@ -71,14 +71,14 @@ impl Store {
         self.read(move |connection| list(connection, &tenant, &filter)).await
     }
 
-    /// Pauses a task; its due time is set aside. `None` if it does not exist, else whether it was not paused before.
+    /// Pauses a task. A repeating one has no next due time while it is paused; a one-off keeps its own. `None` if it does not exist, else whether it was not paused before.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn pause_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<bool>, StoreError> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |connection| {
-            let sql = "UPDATE tasks SET isPaused = 1, nextRunAt = NULL,
+            let sql = "UPDATE tasks SET isPaused = 1, nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt END,
                 status = CASE status WHEN 'running' THEN status ELSE 'paused' END
                 WHERE tenant = ?1 AND id = ?2 AND isPaused = 0";
             switch(connection, sql, params![tenant.as_str(), id.as_str()], &tenant, &id)
@@ -86,8 +86,8 @@ impl Store {
         .await
     }
 
-    /// Resumes a task, due next at `next_run_at` (a spent one-off is due no more). `None` if it does not exist, else
-    /// whether it was paused before.
+    /// Resumes a task; a repeating one is due next at `next_run_at`. `None` if it does not exist, else whether it was
+    /// paused before.
     ///
     /// # Errors
     /// Those of the store.
@@ -101,7 +101,7 @@ impl Store {
         let next = next_run_at.map(|at| at.to_string());
         self.write(move |connection| {
             let sql = "UPDATE tasks SET isPaused = 0,
-                nextRunAt = CASE WHEN cron IS NULL AND cursor IS NOT NULL THEN NULL ELSE ?3 END,
+                nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt ELSE ?3 END,
                 status = CASE status WHEN 'running' THEN status ELSE 'pending' END
                 WHERE tenant = ?1 AND id = ?2 AND isPaused = 1";
             switch(connection, sql, params![tenant.as_str(), id.as_str(), next], &tenant, &id)
@@ -156,7 +156,7 @@ fn insert(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
         ":cron": definition.trigger.cron(),
         ":at": at,
         ":timezone": definition.timezone,
-        ":nextRunAt": task.next_run_at.filter(|_| !definition.is_paused).map(|at| at.to_string()),
+        ":nextRunAt": next_run_at(task).map(|at| at.to_string()),
         ":maxAttempts": definition.retry.max_attempts,
         ":status": status.as_str(),
         ":isPaused": definition.is_paused,
@@ -175,6 +175,12 @@ fn insert(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
         ":limits": if definition.limits == LimitWishes::default() { None } else { Some(to_json(&definition.limits)?) },
     })?;
     Ok(())
+}
+
+/// A repeating task has no next due time while it is paused.
+fn next_run_at(task: &NewTask) -> Option<Timestamp> {
+    let definition = &task.definition;
+    task.next_run_at.filter(|_| !definition.is_paused || definition.trigger.cron().is_none())
 }
 
 pub(crate) fn find(

@@ -16,6 +16,7 @@ async fn a_created_task_is_shown_in_full() {
                 "type": "schedule", "preset": "@daily", "timezone": "America/New_York", "name": "Clean up",
                 "metadata": {"deep": true}, "limits": {"timeout": "90s", "fuel": 18_000_000_000_000_000_000_u64},
                 "retryPolicy": {"maxAttempts": 3, "delay": "1m", "backoff": "exponential", "maxRetryDuration": "10m"},
+                "rateLimit": {"interval": "60s", "limit": 5, "strategy": "sliding"}, "overlap": "queue",
             }),
         )
         .await;
@@ -30,6 +31,8 @@ async fn a_created_task_is_shown_in_full() {
         "retryPolicy": {
             "maxAttempts": 3, "delay": "1m", "backoff": "exponential", "maxRetryDuration": "10m", "jitter": 0.0,
         },
+        "rateLimit": {"interval": "1m", "limit": 5, "strategy": "sliding", "overflow": "delay"},
+        "overlap": "queue", "misfire": "runOnce", "concurrency": null,
         // What the host allows is less than what was asked for.
         "limits": {"fuel": 1_000_000_000, "timeout": "30s", "memory": 67_108_864},
     });

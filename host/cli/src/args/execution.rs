@@ -30,7 +30,7 @@ pub enum EventVerb {
 /// An event to publish.
 #[derive(Debug, Args)]
 pub struct Publish {
-    /// Its name, such as user:logged_in.
+    /// Its name, such as `user:logged_in`.
     pub name: EventName,
     /// Its data, as JSON.
     #[arg(value_name = "JSON", value_parser = json)]
@@ -45,7 +45,6 @@ pub struct Publish {
 
 /// Reads JSON from the command line.
 pub(super) fn json(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| {
-        format!("is not JSON: {error}; a string needs quotes of its own, as in '\"text\"'")
-    })
+    serde_json::from_str(text)
+        .map_err(|error| format!("is not JSON: {error}; a string needs quotes of its own, as in '\"text\"'"))
 }

@@ -34,7 +34,13 @@ pub struct Cli {
 #[command(next_help_heading = "Client options")]
 pub struct ServerArgs {
     /// The server that the client verbs talk to.
-    #[arg(long, global = true, env = "INNKEEPER_URL", default_value = "http://127.0.0.1:7070", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "INNKEEPER_URL",
+        default_value = "http://127.0.0.1:7070",
+        value_name = "URL"
+    )]
     pub url: String,
     /// The token that the client verbs show. Prefer the variable: others can see a command line.
     #[arg(long, global = true, env = "INNKEEPER_TOKEN", hide_env_values = true, value_name = "TOKEN")]

@@ -25,7 +25,7 @@ pub struct Preview {
     /// A delay, such as 5m.
     #[arg(long, value_name = "DURATION")]
     pub after: Option<String>,
-    /// IANA time zone, such as America/New_York.
+    /// IANA time zone, such as `America/New_York`.
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,
     /// The instant to look from, in RFC 3339. [default: now]

@@ -29,7 +29,7 @@ pub struct ServeArgs {
     /// How log lines are written: `text` or `json`. [default: text]
     #[arg(long, env = "INNKEEPER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
-    /// File that holds the token clients must show. Without it, the token is that of INNKEEPER_TOKEN, if any.
+    /// File that holds the token clients must show. Without it, the token is that of `INNKEEPER_TOKEN`, if any.
     #[arg(long, env = "INNKEEPER_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// File with a [server] table.

@@ -75,7 +75,7 @@ pub struct Create {
     /// A name for people.
     #[arg(long)]
     pub name: Option<String>,
-    /// IANA time zone of the schedule, such as America/New_York.
+    /// IANA time zone of the schedule, such as `America/New_York`.
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,
     /// Data for the handler: a JSON object.

@@ -130,7 +130,8 @@ fn refuse_open_door(listen: SocketAddr, has_token: bool) -> anyhow::Result<()> {
 fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
     let numeric = text.replacen("localhost:", "127.0.0.1:", 1);
     let parsed = numeric.parse();
-    parsed.with_context(|| format!("listen: `{text}` must be an address and a port, such as {LISTEN_DEFAULT}"))
+    parsed
+        .with_context(|| format!("listen: `{text}` must be an address and a port, such as {LISTEN_DEFAULT}"))
 }
 
 fn parse_durability(text: &str) -> anyhow::Result<Durability> {

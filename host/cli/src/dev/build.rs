@@ -107,12 +107,17 @@ fn component(messages: &[u8], directory: &Path) -> anyhow::Result<PathBuf> {
     let manifest = manifest.canonicalize().with_context(|| format!("cannot find {}", manifest.display()))?;
     let lines = messages.split(|byte| *byte == b'\n');
     let artifacts = lines.filter_map(|line| serde_json::from_slice::<Artifact>(line).ok());
-    let components = artifacts
-        .filter(|artifact| artifact.manifest_path == manifest && artifact.target.kind.contains(&"cdylib".to_owned()))
+    let mut components = artifacts
+        .filter(|artifact| {
+            artifact.manifest_path == manifest && artifact.target.kind.contains(&"cdylib".to_owned())
+        })
         .flat_map(|artifact| artifact.filenames)
         .filter(|file| file.extension().is_some_and(|extension| extension == "wasm"));
-    components.last().with_context(|| {
-        format!("{} builds no component: a plugin has `[lib]` with `crate-type = [\"cdylib\"]`", manifest.display())
+    components.next_back().with_context(|| {
+        format!(
+            "{} builds no component: a plugin has `[lib]` with `crate-type = [\"cdylib\"]`",
+            manifest.display()
+        )
     })
 }
 
@@ -123,7 +128,9 @@ fn component(messages: &[u8], directory: &Path) -> anyhow::Result<PathBuf> {
 pub(super) async fn ensure_target(directory: &Path) -> anyhow::Result<()> {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "sysroot"]).stderr(Stdio::inherit());
-    let output = run(rustc, directory).await.context("plugins are built with Rust: install it from https://rustup.rs")?;
+    let output = run(rustc, directory)
+        .await
+        .context("plugins are built with Rust: install it from https://rustup.rs")?;
     ensure!(output.status.success(), "`rustc --print sysroot` failed in {}", directory.display());
     let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     if sysroot.join("lib/rustlib").join(TARGET).is_dir() {

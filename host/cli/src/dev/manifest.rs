@@ -63,7 +63,10 @@ impl Manifest {
     pub fn read(directory: &Path) -> anyhow::Result<Self> {
         let path = directory.join(FILE);
         let text = std::fs::read_to_string(&path).with_context(|| {
-            format!("cannot read {}: it names the plugin (`[plugin]`, `name = \"…\"`) and its tasks", path.display())
+            format!(
+                "cannot read {}: it names the plugin (`[plugin]`, `name = \"…\"`) and its tasks",
+                path.display()
+            )
         })?;
         Self::parse(&text).with_context(|| path.display().to_string())
     }
@@ -113,7 +116,8 @@ fn example(dev: RawDev, tasks: &[TaskConfig]) -> anyhow::Result<Option<Example>>
         let event = patterns().next().and_then(|pattern| pattern.replace('*', "example").parse().ok());
         return Ok(event.map(|event| Example { event, data: None }));
     };
-    let hears = |pattern: &str| pattern.parse::<TopicPattern>().is_ok_and(|pattern| pattern.matches(event.as_str()));
+    let hears =
+        |pattern: &str| pattern.parse::<TopicPattern>().is_ok_and(|pattern| pattern.matches(event.as_str()));
     if !patterns().any(hears) {
         bail!("`dev.event` is `{event}`, but no task listens to it");
     }
@@ -188,7 +192,10 @@ mod tests {
             ("[plugin]\nname = 'x'\n[[tasks]]", "did you mean `task`?"),
             ("[[task]]\nid = 'x'", "plugin"),
             ("[plugin]\nname = 'No'", "plugin name `No` must be"),
-            ("[plugin]\nname = 'x'\n[[task]]\nid = 'a'\ntype = 'event'\nonevent = 'e'", "did you mean `onEvent`?"),
+            (
+                "[plugin]\nname = 'x'\n[[task]]\nid = 'a'\ntype = 'event'\nonevent = 'e'",
+                "did you mean `onEvent`?",
+            ),
             ("[plugin]\nname = 'x'\n[dev]\nevent = 'e'", "no task listens to it"),
             ("[plugin]\nname = 'x'\n[dev]\ndata = 1", "`dev.event`, which is missing"),
         ] {

@@ -59,9 +59,11 @@ impl Printer {
         let task = padded(printable(execution.task_id.as_str()), &mut self.task);
         let trigger = padded(self.trigger(execution), &mut self.trigger);
         let outcome = padded(outcome(execution), &mut self.outcome);
-        let outcome = if execution.kind.is_some() { style(outcome).red().bold() } else { style(outcome).green() };
+        let outcome =
+            if execution.kind.is_some() { style(outcome).red().bold() } else { style(outcome).green() };
         let time = self.clock(execution.completed_at.unwrap_or(execution.started_at));
-        let line = format!("{time}  {}  {trigger}  {outcome}  {}", style(task).bold(), style(used(execution)).dim());
+        let line =
+            format!("{time}  {}  {trigger}  {outcome}  {}", style(task).bold(), style(used(execution)).dim());
         let Some(output) = execution.output.as_deref().map(printable) else { return line + "\n" };
         let room = match columns {
             Some(columns) => columns.saturating_sub(measure_text_width(&line) + 2),
@@ -71,7 +73,11 @@ impl Printer {
             return format!("{line}  {}\n", shorten(&output, room));
         }
         let room = columns.map_or(OUTPUT_COLUMNS_DEFAULT, |columns| columns.saturating_sub(INDENT.len() + 7));
-        format!("{line}\n{INDENT}{}  {}\n", style("output").dim(), shorten(&output, room.max(OUTPUT_COLUMNS_MIN)))
+        format!(
+            "{line}\n{INDENT}{}  {}\n",
+            style("output").dim(),
+            shorten(&output, room.max(OUTPUT_COLUMNS_MIN))
+        )
     }
 
     fn clock(&self, at: Timestamp) -> impl std::fmt::Display {
@@ -178,7 +184,7 @@ mod tests {
         assert_eq!(
             printer().execution(&ended(), Some(120)),
             "09:00:00.007  greeter:every-5s  due 09:00:00  ok   82.1k fuel   0.42 ms   1.1 MiB  \
-             {\"message\":\"Good day, anybody ou…\n              info   Good day\\u{1b}[2J\n"
+             {\"message\":\"Good day, anybody out th…\n              info   Good day\\u{1b}[2J\n"
         );
     }
 

@@ -1,7 +1,7 @@
 //! A plugin's folder: what its author declares, and what was built from it last.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -31,7 +31,8 @@ pub(super) struct Project {
 /// # Errors
 /// One is no plugin's folder, or two declare the same plugin or task.
 pub(super) fn open(directories: &[PathBuf]) -> anyhow::Result<Vec<Project>> {
-    let projects = directories.iter().map(open_one).collect::<anyhow::Result<Vec<_>>>()?;
+    let projects =
+        directories.iter().map(|directory| open_one(directory)).collect::<anyhow::Result<Vec<_>>>()?;
     let (mut plugins, mut tasks) = (BTreeSet::new(), BTreeSet::new());
     for project in &projects {
         if !plugins.insert(project.manifest.name.as_str()) {
@@ -46,7 +47,7 @@ pub(super) fn open(directories: &[PathBuf]) -> anyhow::Result<Vec<Project>> {
     Ok(projects)
 }
 
-fn open_one(directory: &PathBuf) -> anyhow::Result<Project> {
+fn open_one(directory: &Path) -> anyhow::Result<Project> {
     let found = directory.canonicalize();
     let directory = found.with_context(|| format!("cannot open the folder {}", directory.display()))?;
     let manifest = Manifest::read(&directory)?;
@@ -55,7 +56,8 @@ fn open_one(directory: &PathBuf) -> anyhow::Result<Project> {
 
 /// The width of the widest task id.
 pub(super) fn task_columns(projects: &[Project]) -> usize {
-    let ids = projects.iter().flat_map(|project| &project.manifest.tasks).map(|task| measure_text_width(&task.id));
+    let ids =
+        projects.iter().flat_map(|project| &project.manifest.tasks).map(|task| measure_text_width(&task.id));
     ids.max().unwrap_or(0)
 }
 
@@ -98,6 +100,9 @@ mod tests {
         let refused = |directories: &[PathBuf]| open(directories).err().map(|error| error.to_string());
         assert_eq!(refused(&[a.clone(), b]).as_deref(), Some("the task same is declared twice"));
         assert_eq!(refused(&[a, c]).as_deref(), Some("two folders declare the plugin a"));
-        assert!(refused(&[folder.path().join("none")]).is_some_and(|error| error.contains("cannot open the folder")));
+        assert!(
+            refused(&[folder.path().join("none")])
+                .is_some_and(|error| error.contains("cannot open the folder"))
+        );
     }
 }

@@ -127,11 +127,17 @@ impl Session {
             match self.create(&task).await {
                 Ok(()) => {
                     if !first {
-                        self.screen.note(&format!("{} is set up: {}", style(&task.id).bold(), trigger(&task)));
+                        self.screen.note(&format!(
+                            "{} is set up: {}",
+                            style(&task.id).bold(),
+                            trigger(&task)
+                        ));
                     }
                     kept.push(task);
                 }
-                Err(RunnerError::Invalid(problems)) => self.screen.note(&problem(&describe(&task.id, &problems))),
+                Err(RunnerError::Invalid(problems)) => {
+                    self.screen.note(&problem(&describe(&task.id, &problems)));
+                }
                 Err(error) => self.screen.note(&problem(&format!("the task {}: {error}", task.id))),
             }
         }
@@ -166,7 +172,12 @@ impl Session {
         for project in &self.projects {
             let digest = project.digest.map(|digest| digest.to_string());
             let version = digest.as_deref().map_or("is not built yet", short_digest);
-            let _ = writeln!(text, "\n  plugin {}  {}", style(&project.manifest.name).bold(), style(version).dim());
+            let _ = writeln!(
+                text,
+                "\n  plugin {}  {}",
+                style(&project.manifest.name).bold(),
+                style(version).dim()
+            );
             for task in &project.manifest.tasks {
                 let _ = writeln!(text, "    {:24}  {}", task.id, style(trigger(task)).dim());
             }

@@ -44,7 +44,9 @@ impl Watcher {
         })?;
         for directory in directories {
             let source = directory.join("src");
-            for (path, mode) in [(directory, RecursiveMode::NonRecursive), (&source, RecursiveMode::Recursive)] {
+            for (path, mode) in
+                [(directory, RecursiveMode::NonRecursive), (&source, RecursiveMode::Recursive)]
+            {
                 let watching = system.watch(path, mode);
                 watching.with_context(|| format!("cannot watch {}", path.display()))?;
             }
@@ -73,7 +75,10 @@ fn changed(event: &Event, directories: &[PathBuf]) -> Vec<(usize, Change)> {
         return Vec::new();
     }
     let of = |path: &PathBuf| {
-        directories.iter().enumerate().find_map(|(index, directory)| Some((index, classify(directory, path)?)))
+        directories
+            .iter()
+            .enumerate()
+            .find_map(|(index, directory)| Some((index, classify(directory, path)?)))
     };
     event.paths.iter().filter_map(of).collect()
 }
@@ -84,7 +89,8 @@ fn classify(directory: &Path, path: &Path) -> Option<Change> {
     if relative == Path::new(FILE) {
         return Some(Change::Manifest);
     }
-    let is_source = relative == Path::new("Cargo.toml") || (relative.starts_with("src") && !is_scratch(relative));
+    let is_source =
+        relative == Path::new("Cargo.toml") || (relative.starts_with("src") && !is_scratch(relative));
     is_source.then_some(Change::Source)
 }
 

@@ -11,7 +11,8 @@ use serde_json::Value;
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns =
+            matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if character.is_control() || turns {
             let _ = write!(shown, "{}", character.escape_default());
         } else {
@@ -97,7 +98,10 @@ mod tests {
 
     #[test]
     fn amounts_are_scaled() {
-        assert_eq!([bytes(0), bytes(1023), bytes(1024), bytes(1_153_434)], ["0 B", "1023 B", "1.0 KiB", "1.1 MiB"]);
+        assert_eq!(
+            [bytes(0), bytes(1023), bytes(1024), bytes(1_153_434)],
+            ["0 B", "1023 B", "1.0 KiB", "1.1 MiB"]
+        );
         assert_eq!([fuel(999), fuel(82_100), fuel(2_500_000)], ["999", "82.1k", "2.5M"]);
         assert_eq!([millis(420), millis(9_999), millis(30_000_499)], ["0.42 ms", "10.00 ms", "30000 ms"]);
         assert_eq!([count(1, "task"), count(0, "task")], ["1 task", "0 tasks"]);

@@ -23,12 +23,16 @@ impl Output {
         Self { json }
     }
 
-    /// Prints an answer as JSON, or else what `text` makes of it.
+    /// Prints an answer as JSON, or else what `text` makes of it. An answer without content is nothing in JSON.
     ///
     /// # Errors
     /// Standard output cannot be written.
     pub(crate) fn answer(self, answer: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
-        if self.json { print(&format!("{answer:#}\n")) } else { print(&line(text(answer))) }
+        match self.json {
+            true if answer.is_null() => Ok(()),
+            true => print(&format!("{answer:#}\n")),
+            false => print(&line(text(answer))),
+        }
     }
 
     /// Prints a list as JSON, or else as a table with these columns. With nothing in it, people read `empty`.
@@ -61,7 +65,9 @@ impl Output {
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
         _ => Ok(()),
     }
 }

@@ -23,13 +23,14 @@ pub(crate) fn table(columns: &[Column], items: &[Value]) -> String {
 pub(crate) fn fields(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let shown = pairs.iter().filter(|(_, value)| !value.is_empty());
-    let lines = shown.map(|(name, value)| format!("{}  {}", style(format!("{name:width$}")).bold(), printable(value)));
+    let lines = shown
+        .map(|(name, value)| format!("{}  {}", style(format!("{name:width$}")).bold(), printable(value)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn plain() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 
@@ -50,13 +51,15 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_control_characters_are_shown() {
-        let columns: [Column; 2] =
-            [("ID", |item| item["id"].as_str().unwrap_or_default().to_owned()), ("N", |item| item["n"].to_string())];
+        let columns: [Column; 2] = [
+            ("ID", |item| item["id"].as_str().unwrap_or_default().to_owned()),
+            ("N", |item| item["n"].to_string()),
+        ];
         let items = [json!({"id": "long-name", "n": 1}), json!({"id": "a\u{1b}[2J", "n": 22})];
         console::set_colors_enabled(false);
         assert_eq!(
             table(&columns, &items).lines().map(str::trim_end).collect::<Vec<_>>(),
-            ["ID           N", "long-name    1", "a\\u{1b}[2J   22"]
+            ["ID          N", "long-name   1", "a\\u{1b}[2J  22"]
         );
     }
 

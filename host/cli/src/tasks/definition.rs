@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn a_file_may_be_json_or_toml() {
         let expected = json!({"id": "a", "retryPolicy": {"maxAttempts": 2}});
-        assert_eq!(parse(" {\"id\": \"a\", \"retryPolicy\": {\"maxAttempts\": 2}}").ok(), Some(expected.clone()));
+        assert_eq!(
+            parse(" {\"id\": \"a\", \"retryPolicy\": {\"maxAttempts\": 2}}").ok(),
+            Some(expected.clone())
+        );
         assert_eq!(parse("id = 'a'\n[retryPolicy]\nmaxAttempts = 2").ok(), Some(expected));
         for bad in ["", "{", "id = "] {
             assert!(parse(bad).is_err(), "{bad:?}");
