@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use innkeeper_model::execution::{Execution, LogLine};
 use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
@@ -48,6 +49,17 @@ pub(crate) async fn logs(
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(Json(wire::Page::<LogLine>::whole(api.runner.logs(&tenant, &id).await?)))
+}
+
+/// Asks a running execution to end. It may take a moment; the answer is the execution as it is meanwhile.
+pub(crate) async fn cancel(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<ExecutionId>,
+) -> Result<impl IntoResponse, Problem> {
+    api.runner.cancel_execution(&tenant, &id).await?;
+    let execution = api.runner.execution(&tenant, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(wire::Execution::from(execution))))
 }
 
 /// An empty page is an answer only for a task that exists or has left executions.

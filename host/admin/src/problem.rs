@@ -74,6 +74,7 @@ impl From<RunnerError> for Problem {
         match error {
             RunnerError::Invalid(errors) => Self::invalid(errors),
             RunnerError::NotFound { .. } => Self::not_found(error.to_string()),
+            RunnerError::NotRunning(_) => Self::new(StatusCode::CONFLICT, "not_running", error.to_string()),
             RunnerError::Refused(refusal) => Self::refused(&refusal),
             RunnerError::ShuttingDown => Self::shutting_down(),
             RunnerError::Store(error) => error.into(),

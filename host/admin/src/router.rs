@@ -65,6 +65,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/tasks/{id}/executions", get(executions::list))
         .route("/v1/executions/{id}", get(executions::show))
         .route("/v1/executions/{id}/logs", get(executions::logs))
+        .route("/v1/executions/{id}/cancel", post(executions::cancel))
         .route("/v1/schedules/preview", post(schedules::preview))
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))

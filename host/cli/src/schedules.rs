@@ -9,8 +9,7 @@ use crate::output::{Column, Output, json_text, table, time};
 
 const COLUMNS: [Column; 2] = [("DUE (UTC)", |due| json_text(due)), ("DUE (HERE)", |due| time(due))];
 
-/// The counts of `stats`, in the order they are shown in.
-const STATS: [Column; 2] = [("COUNT", |row| json_text(&row[1])), ("WHAT", |row| json_text(&row[0]))];
+const STATS_COLUMNS: [Column; 2] = [("COUNT", |row| json_text(&row[1])), ("WHAT", |row| json_text(&row[0]))];
 
 /// Does what the verb says.
 ///
@@ -34,14 +33,20 @@ pub(crate) async fn run(verb: ScheduleVerb, client: &Client, output: Output) -> 
 /// As [`Failure`] tells them apart.
 pub(crate) async fn stats(client: &Client, output: Output) -> Result<(), Failure> {
     let stats = client.get(&["stats"], &[]).await?;
-    output.answer(&stats, |stats| table(&STATS, &rows(stats)))?;
+    output.answer(&stats, |stats| table(&STATS_COLUMNS, &rows(stats)))?;
     Ok(())
 }
+
+/// Counts that come first, in this order; others follow.
+const STATS_FIRST: [&str; 4] = ["total", "pending", "running", "paused"];
 
 /// One row for each count, named in words.
 fn rows(stats: &Value) -> Vec<Value> {
     let numbers = stats.as_object().into_iter().flatten().filter(|(_, value)| value.is_number());
-    numbers.map(|(name, value)| Value::from(vec![words(name).into(), value.clone()])).collect()
+    let mut numbers: Vec<_> = numbers.collect();
+    let place = |name: &str| STATS_FIRST.iter().position(|first| *first == name).unwrap_or(STATS_FIRST.len());
+    numbers.sort_by_key(|(name, _)| place(name));
+    numbers.into_iter().map(|(name, value)| Value::from(vec![words(name).into(), value.clone()])).collect()
 }
 
 /// `queuedRuns` is `queued runs`.
@@ -79,7 +84,7 @@ mod tests {
 
     #[test]
     fn counts_are_named_in_words() {
-        let stats = json!({"queuedRuns": 2, "note": "x"});
-        assert_eq!(rows(&stats), [json!(["queued runs", 2])]);
+        let stats = json!({"paused": 0, "queuedRuns": 2, "note": "x", "total": 3});
+        assert_eq!(rows(&stats), [json!(["total", 3]), json!(["paused", 0]), json!(["queued runs", 2])]);
     }
 }

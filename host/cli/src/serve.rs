@@ -25,11 +25,12 @@ use crate::{output, telemetry};
 /// itself.
 pub(crate) async fn serve(args: ServeArgs, token: Option<String>) -> Result<(), Failure> {
     let config = ServerConfig::load(&args, token).map_err(Failure::Usage)?;
-    telemetry::start("info", config.log_format).map_err(Failure::Usage)?;
+    telemetry::start("info,rusqlite_migration=warn", config.log_format).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let bound = TcpListener::bind(config.listen).await;
     let listener = bound.with_context(|| format!("cannot listen on {}", config.listen))?;
     let host = Host::start(config, listener).await?;
+    tracing::info!(url = host.url(), version = env!("CARGO_PKG_VERSION"), "host.listening");
     output::print(&format!("listening on {}\n", host.url()))?;
     Ok(host.run(&mut signals).await?)
 }

@@ -10,13 +10,13 @@ use crate::config::LogFormat;
 /// The variable that says what is logged, such as `warn` or `info,innkeeper_store=debug`.
 const FILTER: &str = "INNKEEPER_LOG";
 
-/// Starts to log, as `INNKEEPER_LOG` says, else from `level` on.
+/// Starts to log, as `INNKEEPER_LOG` says, else as `filter` does.
 ///
 /// # Errors
 /// The variable is not a filter, or something logs already.
-pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
+pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let wanted = std::env::var(FILTER).ok().filter(|filter| !filter.is_empty());
-    let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(level)).with_context(|| {
+    let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(filter)).with_context(|| {
         format!("{FILTER} must be a filter such as `info` or `warn,innkeeper_store=debug`")
     })?;
     let ansi = std::io::stderr().is_terminal() && console::colors_enabled_stderr();

@@ -18,6 +18,9 @@ pub enum RunnerError {
         /// What it was called.
         id: String,
     },
+    /// The execution has ended already.
+    #[error("the execution `{0}` is not running")]
+    NotRunning(String),
     /// The uploaded component was refused.
     #[error("the plugin was refused: {0}")]
     Refused(#[from] Refusal),

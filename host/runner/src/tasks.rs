@@ -1,6 +1,7 @@
 //! Creating, controlling and starting tasks.
 
-use innkeeper_model::id::{PluginName, RunId, TaskId, TenantId};
+use innkeeper_model::execution::ExecutionStatus;
+use innkeeper_model::id::{ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::sandbox::StopReason;
 use innkeeper_model::task::{Task, Trigger};
@@ -105,6 +106,19 @@ impl TaskRunner {
         }
         self.tell(tenant, id, ChangeKind::Deleted);
         Ok(())
+    }
+
+    /// Cancels a running execution: it is interrupted and its run ends as failed.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such execution; [`RunnerError::NotRunning`] if it has ended.
+    pub async fn cancel_execution(&self, tenant: &TenantId, id: &ExecutionId) -> Result<(), RunnerError> {
+        let execution = self.execution(tenant, id).await?;
+        let running = execution.status == ExecutionStatus::Running;
+        if running && self.0.stop(id, StopReason::Cancelled) {
+            return Ok(());
+        }
+        Err(RunnerError::NotRunning(id.to_string()))
     }
 
     /// Starts a run now, with the event name and data given. A paused task's run waits until it is resumed.

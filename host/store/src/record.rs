@@ -198,7 +198,7 @@ impl Store {
         let (tenant, task) = (tenant.clone(), task.clone());
         self.read(move |connection| {
             let sql = "SELECT recordedAt, readyAt, attempt FROM runs
-                WHERE tenant = ?1 AND taskId = ?2 AND state = 'queued' ORDER BY readyAt, id LIMIT 1";
+                WHERE tenant = ?1 AND taskId = ?2 AND state = 'queued' ORDER BY id LIMIT 1";
             let mut statement = connection.prepare_cached(sql)?;
             let waiting = statement.query_row([tenant.as_str(), task.as_str()], |row| {
                 Ok(WaitingRun {

@@ -3,6 +3,7 @@
 
 mod events;
 mod lifecycle;
+mod limits;
 mod schedules;
 mod scripted;
 mod stage;

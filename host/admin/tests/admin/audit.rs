@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Host, column, ended, errors};
+use crate::support::{Host, PATIENCE, column, ended, errors};
 
 #[tokio::test]
 async fn an_execution_is_shown_with_its_receipt_output_and_log() {
@@ -69,6 +69,39 @@ async fn the_trail_outlives_a_one_off() {
     let none_failed = host.get("/v1/tasks/once/executions?status=failed").await;
     assert_eq!((none_failed.status, column(&none_failed, "id")), (StatusCode::OK, Vec::new()));
     assert_eq!(host.get("/v1/tasks/never/executions").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_running_execution_is_cancelled() {
+    let host = Host::with_plugin().await;
+    host.create("a", json!({"type": "event", "onEvent": "hold"})).await;
+    let mut executions = host.executions();
+    host.post_json("/v1/events", json!({"event": "hold"})).await;
+    let id = running(&host, "a").await;
+    let cancelled = host.post(&format!("/v1/executions/{id}/cancel")).await;
+    assert_eq!((cancelled.status, &cancelled.body["id"]), (StatusCode::ACCEPTED, &json!(id)));
+    assert_eq!(ended(&mut executions).await, id);
+    let shown = host.get(&format!("/v1/executions/{id}")).await;
+    assert_eq!((&shown.body["status"], &shown.body["kind"]), (&json!("failed"), &json!("cancelled")));
+    let again = host.post(&format!("/v1/executions/{id}/cancel")).await;
+    assert_eq!((again.status, &again.body["code"]), (StatusCode::CONFLICT, &json!("not_running")));
+    let missing = host.post("/v1/executions/01890000-0000-7000-8000-000000000000/cancel").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}
+
+/// Waits until an execution of the task is running; its id.
+async fn running(host: &Host, task: &str) -> String {
+    let path = format!("/v1/tasks/{task}/executions?status=running");
+    let found = async {
+        loop {
+            let page = host.get(&path).await;
+            if let Some(Value::String(id)) = column(&page, "id").pop() {
+                return id;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("it starts in time")
 }
 
 #[tokio::test]

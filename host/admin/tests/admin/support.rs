@@ -10,7 +10,7 @@ use axum::http::{Request, StatusCode};
 use innkeeper_admin::{AdminConfig, router};
 use innkeeper_model::BoxFuture;
 use innkeeper_model::clock::ManualClock;
-use innkeeper_model::execution::{LogLevel, LogLine, Receipt};
+use innkeeper_model::execution::{Failure, FailureKind, LogLevel, LogLine, Receipt};
 use innkeeper_model::id::{Digest, TenantId};
 use innkeeper_model::sandbox::{
     Admission, Effects, Invocation, Outcome, Refusal, Report, Sandbox, StopReason,
@@ -28,7 +28,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The bytes of a component that the sandbox admits.
 pub(crate) const COMPONENT: &[u8] = b"\0asm component";
 
-/// Admits whatever begins like WebAssembly; every execution succeeds and gives back its data.
+/// Admits whatever begins like WebAssembly; every execution succeeds and gives back its data,
+/// but one of the event `hold` goes on until it is cancelled.
 struct ScriptedSandbox {
     /// Uploads that may be admitted.
     admissions: Arc<Semaphore>,
@@ -52,11 +53,17 @@ impl Sandbox for ScriptedSandbox {
         })
     }
 
-    fn execute(&self, invocation: Invocation, _: BoxFuture<StopReason>) -> BoxFuture<Report> {
+    fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {
         let (at, level) = (invocation.started_at, LogLevel::Info);
         Box::pin(async move {
+            let outcome = if invocation.event.as_deref() == Some("hold") {
+                assert_eq!(stop.await, StopReason::Cancelled);
+                Outcome::Failure(Failure::new(FailureKind::Cancelled, "it was cancelled"))
+            } else {
+                Outcome::Success(invocation.data)
+            };
             Report {
-                outcome: Outcome::Success(invocation.data),
+                outcome,
                 effects: Effects::default(),
                 logs: vec![LogLine { at, level, message: "hello".to_owned() }],
                 receipt: Receipt { fuel: 7, ..Receipt::default() },

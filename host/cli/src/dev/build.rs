@@ -48,7 +48,8 @@ pub(super) async fn build(directory: &Path, messages: Messages) -> Result<Built,
     let target_directory = target_directory(directory).await?.join("innkeeper-plugins");
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
-    cargo.arg("--target-dir").arg(target_directory);
+    // Line tables would make the component many times larger, and nobody reads them.
+    cargo.args(["--config", "profile.release.debug=0"]).arg("--target-dir").arg(target_directory);
     match messages {
         Messages::Shown => cargo.stderr(Stdio::inherit()),
         Messages::Kept if console::colors_enabled_stderr() => cargo.args(["--quiet", "--color", "always"]),

@@ -13,7 +13,7 @@ mod watch;
 
 pub mod manifest;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ pub(crate) async fn dev(args: DevArgs) -> Result<(), Failure> {
     let storage = args.data_dir.map_or(Storage::Memory, Storage::Directory);
     let host = Host::start(ServerConfig::local(storage), listener).await?;
     let url = host.url();
-    let screen = Screen::new(&host.runner, project::task_columns(&projects));
+    let screen = Screen::new(&host.runner, project::widths(&projects));
     tokio::spawn(show_executions(subscribe(&host.runner)?, screen.clone()));
     let mut session = Session::new(host.runner.clone(), projects, screen);
     let developing = async {
@@ -68,9 +68,14 @@ pub(crate) async fn dev(args: DevArgs) -> Result<(), Failure> {
         }
     };
     tokio::select! {
-        ended = host.run(&mut signals) => Ok(ended?),
-        () = developing => Ok(()),
+        ended = host.run(&mut signals) => ended?,
+        () = developing => {}
     }
+    if std::io::stdout().is_terminal() {
+        // The terminal has shown a `^C` without a line end.
+        crate::output::print("\n")?;
+    }
+    Ok(())
 }
 
 /// Builds everything once. A crate that does not build has its errors shown and waits for a change.

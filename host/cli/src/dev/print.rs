@@ -15,8 +15,17 @@ use crate::output::{bytes, fuel, millis, printable, shorten, wall};
 const INDENT: &str = "              ";
 /// With less room than this, an output goes to a line of its own.
 const OUTPUT_COLUMNS_MIN: usize = 24;
-/// An output is cut to this many columns where there is no terminal.
-const OUTPUT_COLUMNS_DEFAULT: usize = 120;
+/// An output is cut to this many columns however wide the terminal is, and where there is none.
+const OUTPUT_COLUMNS_MAX: usize = 120;
+
+/// How wide columns are to be from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Widths {
+    /// The widest task id.
+    pub(super) task: usize,
+    /// The widest event name.
+    pub(super) trigger: usize,
+}
 
 /// Writes executions in columns, which become wider as need be and never narrower.
 pub(super) struct Printer {
@@ -27,22 +36,24 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    /// A printer for times in `zone` and for tasks whose ids are at most `task_columns` wide.
-    pub(super) fn new(zone: TimeZone, task_columns: usize) -> Self {
-        Self { zone, task: task_columns, trigger: "due 00:00:00".len(), outcome: "ok".len() }
+    /// A printer for times in `zone`, with the columns that are known to be needed.
+    pub(super) fn new(zone: TimeZone, widths: Widths) -> Self {
+        let Widths { task, trigger } = widths;
+        Self { zone, task, trigger: trigger.max("due 00:00:00".len()), outcome: "ok".len() }
     }
 
     /// A remark between executions.
     pub(super) fn note(&self, now: Timestamp, text: &str) -> String {
-        format!("{}  {text}\n", self.clock(now))
+        format!("{}  {}\n", self.clock(now), text.trim_end().replace('\n', &format!("\n{INDENT}")))
     }
 
     /// An execution that ended, on a terminal of `columns` columns, or not on a terminal.
     pub(super) fn execution(&mut self, ended: &ExecutionEnded, columns: Option<usize>) -> String {
         let execution = &ended.execution;
         let mut text = self.line(execution, columns);
-        if let Some(error) = &execution.error {
-            let _ = writeln!(text, "{INDENT}{}", style(printable(error)).red());
+        if let Some(kind) = execution.kind {
+            let error = printable(execution.error.as_deref().unwrap_or_default());
+            let _ = writeln!(text, "{INDENT}{}  {error}", style(kind).red().bold());
         }
         for line in &ended.logs {
             let _ = writeln!(text, "{INDENT}{}", log_line(line));
@@ -55,6 +66,7 @@ impl Printer {
         text
     }
 
+    /// The columns, and the output after them. What does not fit goes to a line of its own.
     fn line(&mut self, execution: &Execution, columns: Option<usize>) -> String {
         let task = padded(printable(execution.task_id.as_str()), &mut self.task);
         let trigger = padded(self.trigger(execution), &mut self.trigger);
@@ -62,22 +74,18 @@ impl Printer {
         let outcome =
             if execution.kind.is_some() { style(outcome).red().bold() } else { style(outcome).green() };
         let time = self.clock(execution.completed_at.unwrap_or(execution.started_at));
-        let line =
-            format!("{time}  {}  {trigger}  {outcome}  {}", style(task).bold(), style(used(execution)).dim());
-        let Some(output) = execution.output.as_deref().map(printable) else { return line + "\n" };
-        let room = match columns {
-            Some(columns) => columns.saturating_sub(measure_text_width(&line) + 2),
-            None => OUTPUT_COLUMNS_DEFAULT,
+        let line = format!("{time}  {}  {trigger}  {outcome}", style(task).bold());
+        let columns = columns.unwrap_or(usize::MAX);
+        let text = match used(execution) {
+            used if measure_text_width(&line) + 2 + used.len() <= columns => {
+                format!("{line}  {}", style(used).dim())
+            }
+            used => format!("{line}\n{INDENT}{}", style(used.trim_start()).dim()),
         };
-        if room >= OUTPUT_COLUMNS_MIN || room >= measure_text_width(&output) {
-            return format!("{line}  {}\n", shorten(&output, room));
+        match execution.output.as_deref().map(printable) {
+            Some(output) => format!("{text}{}\n", place(&output, last_line_width(&text), columns)),
+            None => text + "\n",
         }
-        let room = columns.map_or(OUTPUT_COLUMNS_DEFAULT, |columns| columns.saturating_sub(INDENT.len() + 7));
-        format!(
-            "{line}\n{INDENT}{}  {}\n",
-            style("output").dim(),
-            shorten(&output, room.max(OUTPUT_COLUMNS_MIN))
-        )
     }
 
     fn clock(&self, at: Timestamp) -> impl std::fmt::Display {
@@ -96,14 +104,28 @@ impl Printer {
     }
 }
 
-/// `ok`, or the failure's name; with the attempt's number from the second one on.
+/// An output where `taken` columns are taken: after them if enough are left, else below them. It is cut to what fits.
+fn place(output: &str, taken: usize, columns: usize) -> String {
+    let room = columns.saturating_sub(taken + 2);
+    if room >= OUTPUT_COLUMNS_MIN || room >= measure_text_width(output) {
+        return format!("  {}", shorten(output, room.min(OUTPUT_COLUMNS_MAX)));
+    }
+    let room = columns.saturating_sub(INDENT.len() + "output  ".len()).max(OUTPUT_COLUMNS_MIN);
+    format!("\n{INDENT}{}  {}", style("output").dim(), shorten(output, room))
+}
+
+fn last_line_width(text: &str) -> usize {
+    text.lines().last().map_or(0, measure_text_width)
+}
+
+/// `ok` or `failed`, with the attempt's number from the second one on.
 fn outcome(execution: &Execution) -> String {
     let mut outcome = match execution.kind {
         None => "ok".to_owned(),
-        Some(kind) => format!("failed {kind}"),
+        Some(_) => "failed".to_owned(),
     };
     if execution.attempt > 1 {
-        let _ = write!(outcome, " (attempt {})", execution.attempt);
+        let _ = write!(outcome, ", attempt {}", execution.attempt);
     }
     outcome
 }
@@ -112,11 +134,11 @@ fn outcome(execution: &Execution) -> String {
 fn used(execution: &Execution) -> String {
     let Some(receipt) = &execution.receipt else { return String::new() };
     let (wall, memory) = (millis(receipt.wall_us), bytes(receipt.memory_bytes_peak));
-    format!("{:>6} fuel  {wall:>8}  {memory:>8}", fuel(receipt.fuel))
+    format!("{:>6} fuel  {wall:>7}  {memory:>7}", fuel(receipt.fuel))
 }
 
 fn log_line(line: &LogLine) -> String {
-    let level = format!("{:5}", line.level.as_str());
+    let level = format!("{:6}", line.level.as_str());
     let level = match line.level {
         LogLevel::Error => style(level).red().bold(),
         LogLevel::Warn => style(level).yellow(),
@@ -176,15 +198,15 @@ mod tests {
 
     fn printer() -> Printer {
         console::set_colors_enabled(false);
-        Printer::new(TimeZone::UTC, 16)
+        Printer::new(TimeZone::UTC, Widths { task: 16, trigger: 0 })
     }
 
     #[test]
     fn an_execution_is_one_line_and_its_log_below() {
         assert_eq!(
             printer().execution(&ended(), Some(120)),
-            "09:00:00.007  greeter:every-5s  due 09:00:00  ok   82.1k fuel   0.42 ms   1.1 MiB  \
-             {\"message\":\"Good day, anybody out th…\n              info   Good day\\u{1b}[2J\n"
+            "09:00:00.007  greeter:every-5s  due 09:00:00  ok   82.1k fuel  0.42 ms  1.1 MiB  \
+             {\"message\":\"Good day, anybody out ther…\n              info    Good day\\u{1b}[2J\n"
         );
     }
 
@@ -197,6 +219,20 @@ mod tests {
     }
 
     #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for columns in [60, 79, 80, 100, 120, 300] {
+            let text = printer().execution(&ended(), Some(columns));
+            assert!(text.lines().all(|line| measure_text_width(line) <= columns), "{columns}: {text}");
+            assert!(text.contains("82.1k fuel"), "{columns}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_remark_of_several_lines_is_indented() {
+        assert_eq!(printer().note(at(7), "one\ntwo\n"), "09:00:00.007  one\n              two\n");
+    }
+
+    #[test]
     fn a_failure_shows_its_name_its_attempt_and_its_reason() {
         let mut ended = ended();
         ended.logs.clear();
@@ -206,8 +242,8 @@ mod tests {
         (execution.trigger, execution.event) = (TriggerKind::Event, Some("user:logged_in".to_owned()));
         assert_eq!(
             printer().execution(&ended, None),
-            "09:00:00.007  greeter:every-5s  user:logged_in  failed timeout (attempt 2)   82.1k fuel   0.42 ms   \
-             1.1 MiB\n              took longer\\nthan 5 s\n"
+            "09:00:00.007  greeter:every-5s  user:logged_in  failed, attempt 2   82.1k fuel  0.42 ms  1.1 MiB\n              \
+             timeout  took longer\\nthan 5 s\n"
         );
     }
 

@@ -11,6 +11,7 @@ use innkeeper_model::task_config::TaskConfig;
 
 use super::build::{Built, Messages, NotBuilt, build};
 use super::manifest::Manifest;
+use super::print::Widths;
 
 /// A plugin's folder.
 pub(super) struct Project {
@@ -54,11 +55,13 @@ fn open_one(directory: &Path) -> anyhow::Result<Project> {
     Ok(Project { directory, manifest, component: None, digest: None, tasks: Vec::new() })
 }
 
-/// The width of the widest task id.
-pub(super) fn task_columns(projects: &[Project]) -> usize {
-    let ids =
-        projects.iter().flat_map(|project| &project.manifest.tasks).map(|task| measure_text_width(&task.id));
-    ids.max().unwrap_or(0)
+/// How wide the columns for these plugins' executions have to be.
+pub(super) fn widths(projects: &[Project]) -> Widths {
+    let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(measure_text_width).max().unwrap_or(0);
+    let manifests = || projects.iter().map(|project| &project.manifest);
+    let mut tasks = manifests().flat_map(|manifest| &manifest.tasks).map(|task| task.id.as_str());
+    let mut events = manifests().filter_map(|manifest| Some(manifest.example.as_ref()?.event.as_str()));
+    Widths { task: widest(&mut tasks), trigger: widest(&mut events) }
 }
 
 impl Project {
@@ -96,7 +99,8 @@ mod tests {
             format!("[plugin]\nname = '{plugin}'\n[[task]]\nid = 'same'\ntype = 'event'\nonEvent = 'e'")
         };
         let (a, b, c) = (make("a", &task("a")), make("b", &task("b")), make("c", "[plugin]\nname = 'a'"));
-        assert_eq!(task_columns(&open(std::slice::from_ref(&a)).expect("a plugin")), 4);
+        let opened = open(std::slice::from_ref(&a)).expect("a plugin");
+        assert_eq!(widths(&opened), Widths { task: 4, trigger: 1 });
         let refused = |directories: &[PathBuf]| open(directories).err().map(|error| error.to_string());
         assert_eq!(refused(&[a.clone(), b]).as_deref(), Some("the task same is declared twice"));
         assert_eq!(refused(&[a, c]).as_deref(), Some("two folders declare the plugin a"));

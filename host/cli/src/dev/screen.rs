@@ -8,7 +8,7 @@ use innkeeper_runner::TaskRunner;
 use innkeeper_runner::bus::Message;
 use jiff::tz::TimeZone;
 
-use super::print::Printer;
+use super::print::{Printer, Widths};
 use crate::output;
 
 /// Shows things on standard output, each as a whole; clones share it.
@@ -19,9 +19,9 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// A screen for tasks whose ids are at most `task_columns` wide.
-    pub(super) fn new(runner: &TaskRunner, task_columns: usize) -> Self {
-        let printer = Printer::new(TimeZone::system(), task_columns);
+    /// A screen with the columns that are known to be needed, and with this machine's time.
+    pub(super) fn new(runner: &TaskRunner, widths: Widths) -> Self {
+        let printer = Printer::new(TimeZone::system(), widths);
         Self { printer: Arc::new(Mutex::new(printer)), runner: runner.clone() }
     }
 

@@ -10,7 +10,7 @@ use innkeeper_runner::{RunnerError, TaskRunner};
 
 use super::build::Messages;
 use super::manifest::{Manifest, describe};
-use super::project::Project;
+use super::project::{Project, widths};
 use super::request::curl;
 use super::screen::Screen;
 use super::watch::Change;
@@ -68,7 +68,7 @@ impl Session {
                 }
                 project.manifest = manifest;
             }
-            Err(error) => self.screen.note(&problem(&format!("{error:#}; the former one holds"))),
+            Err(error) => self.screen.note(&problem(&format!("{error:#}\nthe former one goes on"))),
         }
     }
 
@@ -168,6 +168,7 @@ impl Session {
 
     /// What is set up, and how to try it.
     fn welcome(&self, url: &str) -> String {
+        let width = widths(&self.projects).task;
         let mut text = format!("\n{} at {}\n", style("innkeeper").bold(), style(url).underlined());
         for project in &self.projects {
             let digest = project.digest.map(|digest| digest.to_string());
@@ -179,7 +180,7 @@ impl Session {
                 style(version).dim()
             );
             for task in &project.manifest.tasks {
-                let _ = writeln!(text, "    {:24}  {}", task.id, style(trigger(task)).dim());
+                let _ = writeln!(text, "    {:width$}  {}", task.id, style(trigger(task)).dim());
             }
         }
         let examples = self.projects.iter().filter_map(|project| project.manifest.example.as_ref());
