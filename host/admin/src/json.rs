@@ -26,7 +26,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
     }
 }
 
-/// The JSON body of a request that needs none: `None` if it is empty.
+/// The JSON body of a request that needs none: `None` if it is empty or `null`.
 pub(crate) struct OptionalJsonBody(pub(crate) Option<Value>);
 
 impl FromRequest<Arc<Api>> for OptionalJsonBody {
@@ -37,7 +37,7 @@ impl FromRequest<Arc<Api>> for OptionalJsonBody {
         let is_json = body::is_of_type(request.headers(), MEDIA_TYPE);
         match body::read(request, api.body).await?.as_slice() {
             [] => Ok(Self(None)),
-            bytes if is_json => Ok(Self(Some(parse(bytes)?))),
+            bytes if is_json => parse(bytes).map(|value| Self(Some(value).filter(|value| !value.is_null()))),
             _ => Err(Problem::wrong_media_type(MEDIA_TYPE)),
         }
     }

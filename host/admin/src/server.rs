@@ -39,7 +39,7 @@ pub async fn serve(
         ended: CancellationToken::new(),
     };
     let graceful = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(config.connections_max));
+    let slots = Arc::new(Semaphore::new(config.connections_max.max(1)));
     let accepted = loop {
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await;

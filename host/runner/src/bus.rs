@@ -46,6 +46,8 @@ pub struct TaskChange {
 pub enum ChangeKind {
     /// It was created.
     Created,
+    /// It was defined anew.
+    Replaced,
     /// It was paused.
     Paused,
     /// It was resumed.

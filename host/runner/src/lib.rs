@@ -28,9 +28,11 @@ pub mod bus;
 pub mod config;
 pub mod error;
 pub mod ids;
+pub mod library;
 
 pub use config::RunnerConfig;
 pub use error::RunnerError;
+pub use library::{EmbeddedRunner, EventSubscription, TaskRunnerConfig, create_task_runner};
 pub use publish::Publication;
 pub use query::TaskStats;
 pub use task_runner::TaskRunner;

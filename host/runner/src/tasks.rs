@@ -6,7 +6,7 @@ use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::sandbox::StopReason;
 use innkeeper_model::task::{Task, Trigger};
 use innkeeper_model::task_config::TaskConfig;
-use innkeeper_store::{ManualRun, StoreError};
+use innkeeper_store::{ManualRun, NewTask, StoreError};
 use serde_json::Value;
 
 use crate::bus::ChangeKind;
@@ -22,35 +22,44 @@ impl TaskRunner {
     /// [`RunnerError::Invalid`] with every problem of the config; [`StoreError::TaskExists`] if the id is taken.
     pub async fn create_task(&self, tenant: &TenantId, config: TaskConfig) -> Result<Task, RunnerError> {
         self.refuse_when_stopping()?;
-        let shared = &self.0;
-        let context = Context {
-            presets: &shared.presets,
-            tables: shared.schedules.tables(),
-            timezone: &shared.config.timezone,
-            now: shared.clock.now(),
-        };
-        let plugin = config.plugin.clone();
-        let defined = define(config, &context);
-        let missing = self.missing_plugin(tenant, &plugin).await?;
-        let new = match (defined, missing) {
-            (Ok(new), None) => new,
-            (Ok(_), Some(problem)) => return Err(RunnerError::Invalid(vec![problem])),
-            (Err(mut problems), missing) => {
-                problems.extend(missing);
-                return Err(RunnerError::Invalid(problems));
-            }
-        };
-        let task = match shared.store.create_task(tenant, new).await {
+        let new = self.check(tenant, config).await?;
+        let task = match self.0.store.create_task(tenant, new).await {
             // It was deleted between the check and the insertion.
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
             stored => stored?,
         };
-        if let Trigger::OnEvent(pattern) = &task.definition.trigger {
-            shared.listen(tenant, pattern, task.definition.id.clone());
-        }
-        shared.scheduled.notify_one();
+        self.listen(tenant, &task);
+        self.0.scheduled.notify_one();
         self.tell(tenant, &task.definition.id, ChangeKind::Created);
         Ok(task)
+    }
+
+    /// Stores a task in place of the one with its id, or anew; also returns whether it is new. What the old one has
+    /// counted stays; its due time stays too if trigger and zone are the same.
+    ///
+    /// # Errors
+    /// [`RunnerError::Invalid`] with every problem of the config.
+    pub async fn replace_task(
+        &self,
+        tenant: &TenantId,
+        config: TaskConfig,
+    ) -> Result<(Task, bool), RunnerError> {
+        self.refuse_when_stopping()?;
+        let new = self.check(tenant, config).await?;
+        let replaced = match self.0.store.replace_task(tenant, new).await {
+            Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
+            stored => stored?,
+        };
+        let id = &replaced.task.definition.id;
+        if let Some(before) = &replaced.before {
+            self.stop_listening(tenant, before);
+        }
+        self.listen(tenant, &replaced.task);
+        self.requeue(tenant, id).await?;
+        let change = if replaced.before.is_some() { ChangeKind::Replaced } else { ChangeKind::Created };
+        self.tell(tenant, id, change);
+        let is_new = replaced.before.is_none();
+        Ok((replaced.task, is_new))
     }
 
     /// Pauses a task: it neither fires nor starts until it is resumed; what executes goes on. Returns whether it was
@@ -80,9 +89,7 @@ impl TaskRunner {
         let resumed = shared.store.resume_task(tenant, id, next).await?;
         let changed = resumed.ok_or_else(|| RunnerError::not_found("task", id))?;
         if changed {
-            shared.lock_queue().forget(tenant, id);
-            shared.enqueue(shared.store.queued_runs(Some((tenant.clone(), id.clone()))).await?);
-            shared.scheduled.notify_one();
+            self.requeue(tenant, id).await?;
             self.tell(tenant, id, ChangeKind::Resumed);
         }
         Ok(changed)
@@ -101,9 +108,7 @@ impl TaskRunner {
         for execution in &deleted.running {
             shared.stop(execution, StopReason::Cancelled);
         }
-        if let Trigger::OnEvent(pattern) = &task.definition.trigger {
-            shared.stop_listening(tenant, pattern, id);
-        }
+        self.stop_listening(tenant, &task);
         self.tell(tenant, id, ChangeKind::Deleted);
         Ok(())
     }
@@ -145,6 +150,49 @@ impl TaskRunner {
         let queued = shared.store.record_manual(tenant, manual, shared.clock.now()).await?;
         shared.enqueue(Some(queued.ok_or_else(|| RunnerError::not_found("task", id))?));
         Ok(run_id)
+    }
+
+    /// Everything that is wrong with a config, or the task to be stored.
+    async fn check(&self, tenant: &TenantId, config: TaskConfig) -> Result<NewTask, RunnerError> {
+        let shared = &self.0;
+        let context = Context {
+            presets: &shared.presets,
+            tables: shared.schedules.tables(),
+            timezone: &shared.config.timezone,
+            now: shared.clock.now(),
+        };
+        let plugin = config.plugin.clone();
+        let defined = define(config, &context);
+        let missing = self.missing_plugin(tenant, &plugin).await?;
+        match (defined, missing) {
+            (Ok(new), None) => Ok(new),
+            (Ok(_), Some(problem)) => Err(RunnerError::Invalid(vec![problem])),
+            (Err(mut problems), missing) => {
+                problems.extend(missing);
+                Err(RunnerError::Invalid(problems))
+            }
+        }
+    }
+
+    fn listen(&self, tenant: &TenantId, task: &Task) {
+        if let Trigger::OnEvent(pattern) = &task.definition.trigger {
+            self.0.listen(tenant, pattern, task.definition.id.clone());
+        }
+    }
+
+    fn stop_listening(&self, tenant: &TenantId, task: &Task) {
+        if let Trigger::OnEvent(pattern) = &task.definition.trigger {
+            self.0.stop_listening(tenant, pattern, &task.definition.id);
+        }
+    }
+
+    /// Has both loops look again at a task that changed.
+    async fn requeue(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
+        let shared = &self.0;
+        shared.lock_queue().forget(tenant, id);
+        shared.enqueue(shared.store.queued_runs(Some((tenant.clone(), id.clone()))).await?);
+        shared.scheduled.notify_one();
+        Ok(())
     }
 
     /// What is wrong with a handler that is written well but does not exist.

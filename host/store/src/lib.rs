@@ -39,4 +39,4 @@ pub use settle::{RunEnding, Settled, Settlement, Verdict};
 pub use skip::{Skip, SkipReason};
 pub use stats::StoredStats;
 pub use store::Store;
-pub use task::{Deleted, NewTask, TaskFilter};
+pub use task::{Deleted, NewTask, Replaced, TaskFilter};

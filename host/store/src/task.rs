@@ -9,6 +9,7 @@ use innkeeper_model::task::{PluginRef, Task, TaskDefinition, TaskStatus, TaskTyp
 use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
+use crate::settle::refresh_task;
 use crate::value::{Columns as _, to_json};
 use crate::{Store, StoreError, plugin};
 
@@ -36,6 +37,15 @@ pub struct TaskFilter {
     pub limit: u32,
 }
 
+/// What a replacement did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replaced {
+    /// The task as it is now.
+    pub task: Task,
+    /// The task as it was; `None` if there was none.
+    pub before: Option<Task>,
+}
+
 /// What went with a deleted task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
@@ -51,6 +61,16 @@ impl Store {
     pub async fn create_task(&self, tenant: &TenantId, task: NewTask) -> Result<Task, StoreError> {
         let tenant = tenant.clone();
         self.write(move |connection| create(connection, &tenant, &task)).await
+    }
+
+    /// Stores a task in place of the one with its id, or anew; also returns whether it is new. What the old one has
+    /// counted stays; its due time stays too if trigger and zone are the same.
+    ///
+    /// # Errors
+    /// [`StoreError::PluginMissing`] if its handler does not exist.
+    pub async fn replace_task(&self, tenant: &TenantId, task: NewTask) -> Result<Replaced, StoreError> {
+        let tenant = tenant.clone();
+        self.write(move |connection| replace(connection, &tenant, &task)).await
     }
 
     /// The task with this id, or `None`.
@@ -127,12 +147,76 @@ fn create(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
     if !plugin::exists(connection, tenant, &definition.plugin)? {
         return Err(StoreError::PluginMissing(definition.plugin.to_string()));
     }
-    insert(connection, tenant, task)?;
+    insert(connection, INSERT, tenant, task)?;
     let stored = find(connection, tenant, &definition.id)?;
     stored.ok_or_else(|| StoreError::BadRow(format!("tasks: `{}` is not there", definition.id)))
 }
 
-fn insert(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<(), StoreError> {
+fn replace(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<Replaced, StoreError> {
+    let definition = &task.definition;
+    let Some(before) = find(connection, tenant, &definition.id)? else {
+        return Ok(Replaced { task: create(connection, tenant, task)?, before: None });
+    };
+    if !plugin::exists(connection, tenant, &definition.plugin)? {
+        return Err(StoreError::PluginMissing(definition.plugin.to_string()));
+    }
+    update(connection, tenant, task, &before)?;
+    refresh_task(connection, tenant, &definition.id)?;
+    let stored = find(connection, tenant, &definition.id)?;
+    let task =
+        stored.ok_or_else(|| StoreError::BadRow(format!("tasks: `{}` is not there", definition.id)))?;
+    Ok(Replaced { task, before: Some(before) })
+}
+
+/// Writes a definition over the one that is there.
+fn update(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &NewTask,
+    before: &Task,
+) -> Result<(), StoreError> {
+    let (new, old) = (&task.definition, &before.definition);
+    let same_times = new.trigger == old.trigger && new.timezone == old.timezone;
+    // A repeating task that is paused or resumed by this loses or gets its due time all the same.
+    let keeps_due = same_times && (new.trigger.cron().is_none() || new.is_paused == old.is_paused);
+    let times = if keeps_due { "" } else { ", nextRunAt = excluded.nextRunAt, cursor = NULL" };
+    let replaced = [
+        "name",
+        "type",
+        "preset",
+        "cron",
+        "at",
+        "timezone",
+        "maxAttempts",
+        "status",
+        "isPaused",
+        "metadata",
+        "onEvent",
+        "after",
+        "plugin",
+        "pluginDigest",
+        "retryPolicy",
+        "rateLimit",
+        "overlap",
+        "misfire",
+        "concurrency",
+        "limits",
+    ];
+    let columns = replaced.map(|column| format!("{column} = excluded.{column}")).join(", ");
+    let sql = format!("{INSERT} ON CONFLICT (tenant, id) DO UPDATE SET {columns}{times}");
+    insert(connection, &sql, tenant, task)
+}
+
+const INSERT: &str =
+    "INSERT INTO tasks (id, name, type, preset, cron, at, timezone, nextRunAt, maxAttempts, status,
+        isPaused, metadata, createdAt, onEvent, tenant, after, plugin, pluginDigest, retryPolicy,
+        rateLimit, overlap, misfire, concurrency, limits)
+    VALUES (:id, :name, :type, :preset, :cron, :at, :timezone, :nextRunAt, :maxAttempts, :status,
+        :isPaused, :metadata, :createdAt, :onEvent, :tenant, :after, :plugin, :pluginDigest, :retryPolicy,
+        :rateLimit, :overlap, :misfire, :concurrency, :limits)";
+
+/// Runs an insertion of every column of a definition.
+fn insert(connection: &Connection, sql: &str, tenant: &TenantId, task: &NewTask) -> Result<(), StoreError> {
     let definition = &task.definition;
     let (preset, at, after, on_event) = match &definition.trigger {
         Trigger::Preset { preset, .. } => (Some(preset), None, None, None),
@@ -142,12 +226,6 @@ fn insert(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
         Trigger::OnEvent(pattern) => (None, None, None, Some(pattern.as_str())),
     };
     let status = if definition.is_paused { TaskStatus::Paused } else { TaskStatus::Pending };
-    let sql = "INSERT INTO tasks (id, name, type, preset, cron, at, timezone, nextRunAt, maxAttempts, status,
-            isPaused, metadata, createdAt, onEvent, tenant, after, plugin, pluginDigest, retryPolicy,
-            rateLimit, overlap, misfire, concurrency, limits)
-        VALUES (:id, :name, :type, :preset, :cron, :at, :timezone, :nextRunAt, :maxAttempts, :status,
-            :isPaused, :metadata, :createdAt, :onEvent, :tenant, :after, :plugin, :pluginDigest, :retryPolicy,
-            :rateLimit, :overlap, :misfire, :concurrency, :limits)";
     connection.prepare_cached(sql)?.execute(named_params! {
         ":id": definition.id.as_str(),
         ":name": definition.name,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Host, PATIENCE, column, ended, errors};
+use crate::support::{Host, arrival, column, ended, errors};
 
 #[tokio::test]
 async fn an_execution_is_shown_with_its_receipt_output_and_log() {
@@ -77,7 +77,9 @@ async fn a_running_execution_is_cancelled() {
     host.create("a", json!({"type": "event", "onEvent": "hold"})).await;
     let mut executions = host.executions();
     host.post_json("/v1/events", json!({"event": "hold"})).await;
-    let id = running(&host, "a").await;
+    arrival(&host.held).await;
+    let running = host.get("/v1/tasks/a/executions?status=running").await;
+    let id = running.body["items"][0]["id"].as_str().expect("an id");
     let cancelled = host.post(&format!("/v1/executions/{id}/cancel")).await;
     assert_eq!((cancelled.status, &cancelled.body["id"]), (StatusCode::ACCEPTED, &json!(id)));
     assert_eq!(ended(&mut executions).await, id);
@@ -87,21 +89,6 @@ async fn a_running_execution_is_cancelled() {
     assert_eq!((again.status, &again.body["code"]), (StatusCode::CONFLICT, &json!("not_running")));
     let missing = host.post("/v1/executions/01890000-0000-7000-8000-000000000000/cancel").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
-}
-
-/// Waits until an execution of the task is running; its id.
-async fn running(host: &Host, task: &str) -> String {
-    let path = format!("/v1/tasks/{task}/executions?status=running");
-    let found = async {
-        loop {
-            let page = host.get(&path).await;
-            if let Some(Value::String(id)) = column(&page, "id").pop() {
-                return id;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, found).await.expect("it starts in time")
 }
 
 #[tokio::test]

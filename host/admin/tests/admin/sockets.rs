@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{COMPONENT, Host, PATIENCE};
+use crate::support::{COMPONENT, Host, PATIENCE, arrival};
 
 /// A time limit that a test waits for.
 const SHORT: Duration = Duration::from_millis(50);
@@ -138,7 +138,7 @@ async fn stopping_lets_a_request_in_progress_end() {
     let held = server.host.admissions.acquire_many(1000).await.expect("never closed");
     let mut stream = server.connect().await;
     stream.write_all(&upload_request()).await.expect("a request");
-    wait_for_upload(&server).await;
+    arrival(&server.host.uploads).await;
     server.stop.cancel();
     drop(held);
     let answer = rest(stream).await;
@@ -152,7 +152,7 @@ async fn stopping_does_not_wait_for_ever() {
     let _held = server.host.admissions.clone().acquire_many_owned(1000).await.expect("never closed");
     let mut stream = server.connect().await;
     stream.write_all(&upload_request()).await.expect("a request");
-    wait_for_upload(&server).await;
+    arrival(&server.host.uploads).await;
     server.stopped().await;
     assert_eq!(rest(stream).await, "");
 }
@@ -163,7 +163,7 @@ async fn what_was_asked_for_is_done_even_if_the_client_hangs_up() {
     let held = server.host.admissions.acquire_many(1000).await.expect("never closed");
     let mut stream = server.connect().await;
     stream.write_all(&upload_request()).await.expect("a request");
-    wait_for_upload(&server).await;
+    arrival(&server.host.uploads).await;
     drop(stream);
     drop(held);
     // There is one slot: the next connection is served when the one before it has ended.
@@ -182,10 +182,4 @@ fn upload_request() -> Vec<u8> {
         "PUT /v1/plugins/greeter HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/wasm\r\nContent-Length: {length}\r\n\r\n"
     );
     [head.as_bytes(), COMPONENT].concat()
-}
-
-/// Waits until an upload has reached the sandbox.
-async fn wait_for_upload(server: &Server) {
-    let arrived = timeout(PATIENCE, server.host.uploads.acquire()).await.expect("it arrives in time");
-    arrived.expect("never closed").forget();
 }

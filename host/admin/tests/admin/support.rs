@@ -35,6 +35,8 @@ struct ScriptedSandbox {
     admissions: Arc<Semaphore>,
     /// Uploads that have arrived.
     uploads: Arc<Semaphore>,
+    /// Executions that have arrived and go on.
+    held: Arc<Semaphore>,
 }
 
 impl Sandbox for ScriptedSandbox {
@@ -55,8 +57,10 @@ impl Sandbox for ScriptedSandbox {
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {
         let (at, level) = (invocation.started_at, LogLevel::Info);
+        let held = Arc::clone(&self.held);
         Box::pin(async move {
             let outcome = if invocation.event.as_deref() == Some("hold") {
+                held.add_permits(1);
                 assert_eq!(stop.await, StopReason::Cancelled);
                 Outcome::Failure(Failure::new(FailureKind::Cancelled, "it was cancelled"))
             } else {
@@ -80,6 +84,8 @@ pub(crate) struct Host {
     pub(crate) admissions: Arc<Semaphore>,
     /// Uploads that have arrived at the sandbox.
     pub(crate) uploads: Arc<Semaphore>,
+    /// Executions that have arrived at the sandbox and go on.
+    pub(crate) held: Arc<Semaphore>,
     router: Router,
 }
 
@@ -99,14 +105,18 @@ impl Host {
 
     pub(crate) async fn with(config: AdminConfig) -> Self {
         let store = Store::open(&Location::Memory, Durability::Full).expect("a store in memory");
+        let [uploads, held] = [0, 0].map(|none| Arc::new(Semaphore::new(none)));
         let admissions = Arc::new(Semaphore::new(1000));
-        let uploads = Arc::new(Semaphore::new(0));
-        let sandbox = ScriptedSandbox { admissions: Arc::clone(&admissions), uploads: Arc::clone(&uploads) };
+        let sandbox = ScriptedSandbox {
+            admissions: Arc::clone(&admissions),
+            uploads: Arc::clone(&uploads),
+            held: Arc::clone(&held),
+        };
         let clock = Arc::new(ManualClock::new("2025-06-01T12:00:00Z".parse().expect("an instant")));
         let (settings, clock_of_runner) = (RunnerConfig::default(), Arc::clone(&clock));
         let started = TaskRunner::start(settings, store, Arc::new(sandbox), clock_of_runner).await;
         let runner = started.expect("a runner");
-        Self { router: router(runner.clone(), &config), runner, clock, admissions, uploads }
+        Self { router: router(runner.clone(), &config), runner, clock, admissions, uploads, held }
     }
 
     /// A host with the plugin `greeter`.
@@ -165,6 +175,12 @@ impl Host {
     pub(crate) fn executions(&self) -> Subscription {
         self.runner.subscribe(&TenantId::default_tenant(), &"execution:*".parse().expect("a pattern"))
     }
+}
+
+/// Waits until one more has arrived.
+pub(crate) async fn arrival(arrived: &Semaphore) {
+    let one = tokio::time::timeout(PATIENCE, arrived.acquire()).await.expect("it arrives in time");
+    one.expect("never closed").forget();
 }
 
 /// Waits for one execution to end; its id.

@@ -172,6 +172,7 @@ async fn a_manual_run_is_given_its_event_and_data() {
     host.post_json("/v1/tasks/a/run", json!({"event": "test", "data": {"n": [1, null]}})).await;
     let second = host.get(&format!("/v1/executions/{}", ended(&mut executions).await)).await;
     assert_eq!((&second.body["event"], &second.body["output"]), (&json!("test"), &json!({"n": [1, null]})));
+    assert_eq!(host.post_json("/v1/tasks/a/run", Value::Null).await.status, StatusCode::ACCEPTED);
     let refused = host.post_json("/v1/tasks/a/run", json!({"event": "user:*", "dat": 1})).await;
     assert_eq!(errors(&refused), [("dat", "unknown_field"), ("event", "invalid_event_name")]);
 }

@@ -42,7 +42,7 @@ pub struct ServerArgs {
         value_name = "URL"
     )]
     pub url: String,
-    /// The token that the client verbs show. Prefer the variable: others can see a command line.
+    /// The token: client verbs show it, `serve` asks for it. Prefer the variable: others can see a command line.
     #[arg(long, global = true, env = "INNKEEPER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<String>,
 }

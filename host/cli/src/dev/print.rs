@@ -134,7 +134,7 @@ fn outcome(execution: &Execution) -> String {
 fn used(execution: &Execution) -> String {
     let Some(receipt) = &execution.receipt else { return String::new() };
     let (wall, memory) = (millis(receipt.wall_us), bytes(receipt.memory_bytes_peak));
-    format!("{:>6} fuel  {wall:>7}  {memory:>7}", fuel(receipt.fuel))
+    format!("{:>6} fuel {wall:>7} {memory:>7}", fuel(receipt.fuel))
 }
 
 fn log_line(line: &LogLine) -> String {
@@ -205,8 +205,8 @@ mod tests {
     fn an_execution_is_one_line_and_its_log_below() {
         assert_eq!(
             printer().execution(&ended(), Some(120)),
-            "09:00:00.007  greeter:every-5s  due 09:00:00  ok   82.1k fuel  0.42 ms  1.1 MiB  \
-             {\"message\":\"Good day, anybody out ther…\n              info    Good day\\u{1b}[2J\n"
+            "09:00:00.007  greeter:every-5s  due 09:00:00  ok   82.1k fuel 0.42 ms 1.1 MiB  \
+             {\"message\":\"Good day, anybody out there!…\n              info    Good day\\u{1b}[2J\n"
         );
     }
 
@@ -242,7 +242,7 @@ mod tests {
         (execution.trigger, execution.event) = (TriggerKind::Event, Some("user:logged_in".to_owned()));
         assert_eq!(
             printer().execution(&ended, None),
-            "09:00:00.007  greeter:every-5s  user:logged_in  failed, attempt 2   82.1k fuel  0.42 ms  1.1 MiB\n              \
+            "09:00:00.007  greeter:every-5s  user:logged_in  failed, attempt 2   82.1k fuel 0.42 ms 1.1 MiB\n              \
              timeout  took longer\\nthan 5 s\n"
         );
     }
