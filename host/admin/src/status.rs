@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use innkeeper_schedule::zone::TimezoneData;
+use innkeeper_model::problem::FieldError;
 
 use crate::auth::Tenant;
+use crate::fields::Fields;
+use crate::json::JsonBody;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
@@ -19,7 +22,7 @@ pub(crate) async fn stats(
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
     let tasks = api.runner.stats(&tenant).await?;
-    let timezone_data = TimezoneData::Bundled.version();
+    let timezone_data = api.runner.config().timezone_data.version();
     Ok(Json(wire::Stats { tasks, version: env!("CARGO_PKG_VERSION"), timezone_data }))
 }
 
@@ -28,6 +31,31 @@ pub(crate) async fn presets(
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(Json(wire::Page::<wire::Preset>::whole(api.runner.presets().await?)))
+}
+
+pub(crate) async fn put_preset(
+    State(api): State<Arc<Api>>,
+    Tenant(_): Tenant,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody,
+) -> Result<impl IntoResponse, Problem> {
+    let mut problems = Vec::new();
+    let mut fields = Fields::new("", body, &["description", "cron"], &mut problems);
+    let (description, cron) = (fields.text("description"), fields.text("cron"));
+    if cron.is_none() && problems.is_empty() {
+        problems.push(FieldError::new("cron", "missing", "is required"));
+    }
+    if !problems.is_empty() {
+        return Err(Problem::invalid(problems));
+    }
+    let preset = innkeeper_store::Preset {
+        name,
+        description: description.unwrap_or_default(),
+        cron: cron.unwrap_or_default(),
+    };
+    let is_new = api.runner.put_preset(preset.clone()).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(wire::Preset::from(preset))))
 }
 
 /// Whether the process answers.

@@ -54,7 +54,29 @@ pub(crate) async fn show(
     Id(id): Id<TaskId>,
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(api.show(api.runner.get_task(&tenant, &id).await?)))
+    let task = api.show(api.runner.get_task(&tenant, &id).await?);
+    let waiting_for = api.runner.why(&tenant, &id).await?;
+    Ok(Json(wire::TaskAndWhy { task, waiting_for }))
+}
+
+/// Creates the task, or defines it anew. The body's `id` may be left out; if it is there it is the path's.
+pub(crate) async fn replace(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(id): Id<TaskId>,
+    JsonBody(mut body): JsonBody,
+) -> Result<impl IntoResponse, Problem> {
+    if let Value::Object(fields) = &mut body {
+        let given = fields.entry("id").or_insert_with(|| id.as_str().into());
+        if given != id.as_str() {
+            let message = format!("is {given}, but the path names `{id}`");
+            return Err(Problem::invalid(vec![FieldError::new("id", "id_mismatch", message)]));
+        }
+    }
+    let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
+    let (task, is_new) = api.runner.replace_task(&tenant, config).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(api.show(task))))
 }
 
 pub(crate) async fn delete(

@@ -81,6 +81,16 @@ pub(crate) struct Task {
     limits: EffectiveLimits,
 }
 
+/// A task, and what it waits for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TaskAndWhy {
+    #[serde(flatten)]
+    pub(crate) task: Task,
+    /// In words, for people.
+    pub(crate) waiting_for: String,
+}
+
 impl Task {
     /// A task of a host with the limits `host`.
     pub(crate) fn new(task: task::Task, host: Limits) -> Self {

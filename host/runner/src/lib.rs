@@ -15,6 +15,7 @@ mod execute;
 mod fire;
 mod plan;
 mod plugins;
+mod presets;
 mod publish;
 mod query;
 mod queue;

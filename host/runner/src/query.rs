@@ -5,7 +5,7 @@ use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
 use innkeeper_model::task::Task;
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::cron::Schedule;
-use innkeeper_store::{ExecutionFilter, Preset, Skip, TaskFilter};
+use innkeeper_store::{ExecutionFilter, Skip, TaskFilter};
 use serde::Serialize;
 
 use crate::error::RunnerError;
@@ -125,14 +125,6 @@ impl TaskRunner {
         id: &TaskId,
     ) -> Result<Option<Timestamp>, RunnerError> {
         Ok(latest(&self.get_task(tenant, id).await?, &self.0.schedules, self.now()))
-    }
-
-    /// Every preset, by name.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn presets(&self) -> Result<Vec<Preset>, RunnerError> {
-        Ok(self.0.store.presets().await?)
     }
 
     /// Counts over the tenant's tasks.

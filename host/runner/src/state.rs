@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdSource,
     pub(crate) bus: Bus,
-    pub(crate) presets: BTreeMap<String, String>,
+    pub(crate) presets: RwLock<BTreeMap<String, String>>,
     pub(crate) schedules: Schedules,
     pub(crate) subscriptions: RwLock<HashMap<TenantId, PatternIndex<TaskId>>>,
     pub(crate) queue: Mutex<DispatchQueue>,

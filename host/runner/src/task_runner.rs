@@ -8,8 +8,7 @@ use innkeeper_model::clock::Clock;
 use innkeeper_model::id::{TaskId, TenantId};
 use innkeeper_model::sandbox::{Sandbox, StopReason};
 use innkeeper_model::time::Timestamp;
-use innkeeper_schedule::preset::PRESETS;
-use innkeeper_store::{Preset, Store};
+use innkeeper_store::Store;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +19,7 @@ use crate::error::RunnerError;
 use crate::ids::IdSource;
 use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
-use crate::{dispatch, fire};
+use crate::{dispatch, fire, presets};
 
 /// A running task runner; clones share it. Everything is asked for a tenant.
 #[derive(Clone)]
@@ -38,12 +37,7 @@ impl TaskRunner {
         sandbox: Arc<dyn Sandbox>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RunnerError> {
-        let built_in = PRESETS.iter().map(|preset| Preset {
-            name: preset.name.to_owned(),
-            description: preset.description.to_owned(),
-            cron: preset.cron.to_owned(),
-        });
-        store.ensure_presets(built_in.collect()).await?;
+        store.ensure_presets(presets::built_in()).await?;
         let recovered = store.recover(clock.now()).await?;
         if recovered.interrupted > 0 {
             tracing::warn!(interrupted = recovered.interrupted, ended = recovered.ended, "runner.recovered");
@@ -122,7 +116,7 @@ async fn share(
     sandbox: Arc<dyn Sandbox>,
     clock: Arc<dyn Clock>,
 ) -> Result<Shared, RunnerError> {
-    let presets: BTreeMap<_, _> =
+    let known: BTreeMap<_, _> =
         store.presets().await?.into_iter().map(|preset| (preset.name, preset.cron)).collect();
     let slots = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
     Ok(Shared {
@@ -134,7 +128,7 @@ async fn share(
         ids: IdSource::new(Arc::clone(&clock)),
         clock,
         bus: Bus::default(),
-        presets,
+        presets: std::sync::RwLock::new(known),
         subscriptions: std::sync::RwLock::default(),
         queue: std::sync::Mutex::default(),
         running: std::sync::Mutex::default(),

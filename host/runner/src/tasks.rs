@@ -1,5 +1,7 @@
 //! Creating, controlling and starting tasks.
 
+use std::sync::PoisonError;
+
 use innkeeper_model::execution::ExecutionStatus;
 use innkeeper_model::id::{ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::problem::{FieldError, nearest};
@@ -154,15 +156,8 @@ impl TaskRunner {
 
     /// Everything that is wrong with a config, or the task to be stored.
     async fn check(&self, tenant: &TenantId, config: TaskConfig) -> Result<NewTask, RunnerError> {
-        let shared = &self.0;
-        let context = Context {
-            presets: &shared.presets,
-            tables: shared.schedules.tables(),
-            timezone: &shared.config.timezone,
-            now: shared.clock.now(),
-        };
         let plugin = config.plugin.clone();
-        let defined = define(config, &context);
+        let defined = self.define(config);
         let missing = self.missing_plugin(tenant, &plugin).await?;
         match (defined, missing) {
             (Ok(new), None) => Ok(new),
@@ -172,6 +167,18 @@ impl TaskRunner {
                 Err(RunnerError::Invalid(problems))
             }
         }
+    }
+
+    fn define(&self, config: TaskConfig) -> Result<NewTask, Vec<FieldError>> {
+        let shared = &self.0;
+        let presets = shared.presets.read().unwrap_or_else(PoisonError::into_inner);
+        let context = Context {
+            presets: &presets,
+            tables: shared.schedules.tables(),
+            timezone: &shared.config.timezone,
+            now: shared.clock.now(),
+        };
+        define(config, &context)
     }
 
     fn listen(&self, tenant: &TenantId, task: &Task) {

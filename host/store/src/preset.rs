@@ -26,6 +26,20 @@ impl Store {
         self.write(move |connection| ensure(connection, &presets)).await
     }
 
+    /// Adds or changes a preset.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn put_preset(&self, preset: Preset) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let sql = "INSERT INTO presets (name, description, cron) VALUES (?1, ?2, ?3)
+                ON CONFLICT (name) DO UPDATE SET description = ?2, cron = ?3";
+            connection.prepare_cached(sql)?.execute(params![preset.name, preset.description, preset.cron])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Every preset, by name.
     ///
     /// # Errors
