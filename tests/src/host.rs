@@ -285,12 +285,15 @@ fn answer(response: Result<Response<Body>, ureq::Error>) -> Answer {
 }
 
 /// The `innkeeper` binary beside this test: built with it by `cargo test`, and by `cargo build` before a test of this
-/// package alone.
+/// package alone. The variable `INNKEEPER_BINARY` names another one.
 ///
 /// # Panics
 /// If it is not built, or older than its source.
 #[must_use]
 pub fn binary() -> PathBuf {
+    if let Some(binary) = std::env::var_os("INNKEEPER_BINARY") {
+        return binary.into();
+    }
     let test = std::env::current_exe().expect("a test knows its path");
     let directory = test.ancestors().find(|path| path.join("innkeeper").is_file());
     let binary = directory.map(|directory| directory.join("innkeeper"));

@@ -5,12 +5,12 @@ use serde_json::Value;
 use crate::args::ExecutionVerb;
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::output::{Column, Output, bytes, fields, fuel, json_text, millis, printable, time};
+use crate::output::{Column, Output, bytes, fields, fuel, json_text, millis, printable, short_time, time};
 
 /// How executions are listed.
 pub(crate) const COLUMNS: [Column; 6] = [
     ("ID", |execution| json_text(&execution["id"])),
-    ("STARTED", |execution| time(&execution["startedAt"])),
+    ("STARTED", |execution| short_time(&execution["startedAt"])),
     ("TRIGGER", trigger),
     ("ATTEMPT", |execution| json_text(&execution["attempt"])),
     ("OUTCOME", outcome),

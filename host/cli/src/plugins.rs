@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::args::{PluginVerb, Push};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::output::{Column, Output, bytes, fields, json_text, time};
+use crate::output::{Column, Output, bytes, fields, json_text, short_time, time};
 use crate::progress::Upload;
 
 const COLUMNS: [Column; 4] = [
     ("NAME", |plugin| json_text(&plugin["name"])),
     ("DIGEST", |plugin| short_digest(&json_text(&plugin["digest"])).to_owned()),
     ("SIZE", size),
-    ("UPDATED", |plugin| time(&plugin["updatedAt"])),
+    ("UPDATED", |plugin| short_time(&plugin["updatedAt"])),
 ];
 
 /// Does what the verb says.

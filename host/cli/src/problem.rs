@@ -43,7 +43,8 @@ impl Problem {
             let _ = write!(lines, " [{}]", printable(code));
         }
         let width = self.errors.iter().map(|error| error.field.chars().count()).max().unwrap_or(0);
-        for error in &self.errors {
+        // A problem of only one thing is told in the first line already.
+        for error in self.errors.iter().filter(|error| error.message != text) {
             let _ = write!(lines, "\n  {:width$}  {}", printable(&error.field), printable(&error.message));
             if let Some(near) = error.suggestion.as_ref().filter(|near| !error.message.contains(*near)) {
                 let _ = write!(lines, " (did you mean `{}`?)", printable(near));
@@ -79,6 +80,13 @@ mod tests {
              timezone  is not a time zone (did you mean `Europe/Rome`?)\n  \
              id        is like `a`"
         );
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let body =
+            br#"{"detail": "too large", "errors": [{"field": "data", "code": "x", "message": "too large"}]}"#;
+        assert_eq!(Problem::from_answer(422, body).describe(), "too large");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::args::{ListExecutions, ListTasks, Run, TaskVerb};
 use crate::client::Client;
 use crate::executions;
 use crate::exit::Failure;
-use crate::output::{Column, Output, count, fields, json_text, time};
+use crate::output::{Column, Output, count, fields, json_text, short_time, time};
 
 const COLUMNS: [Column; 7] = [
     ("ID", |task| json_text(&task["id"])),
@@ -16,8 +16,8 @@ const COLUMNS: [Column; 7] = [
     ("TRIGGER", trigger),
     ("PLUGIN", |task| json_text(&task["plugin"])),
     ("STATUS", |task| json_text(&task["status"])),
-    ("NEXT RUN", |task| time(&task["nextRunAt"])),
-    ("LAST RUN", |task| time(&task["lastRunAt"])),
+    ("NEXT RUN", |task| short_time(&task["nextRunAt"])),
+    ("LAST RUN", |task| short_time(&task["lastRunAt"])),
 ];
 
 /// Does what the verb says.

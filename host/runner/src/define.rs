@@ -1,33 +1,25 @@
 //! From a task as its author wrote it to a task that can be stored: every problem is found at once. Pure, given the
 //! presets and the clock's time.
 
+mod policies;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
 
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::problem::{FieldError, nearest};
-use innkeeper_model::retry::{Backoff, RetryPolicy};
-use innkeeper_model::task::{
-    Misfire, Overlap, PluginRef, RateLimit, RateOverflow, RateStrategy, TaskDefinition, TaskType, Trigger,
-};
-use innkeeper_model::task_config::{LimitsConfig, RateLimitConfig, RetryPolicyConfig, TaskConfig};
+use innkeeper_model::retry::RetryPolicy;
+use innkeeper_model::task::{Misfire, Overlap, PluginRef, TaskDefinition, TaskType, Trigger};
+use innkeeper_model::task_config::TaskConfig;
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::at::resolve_at;
 use innkeeper_schedule::cron::Schedule;
-use innkeeper_schedule::duration::parse_duration;
 use innkeeper_schedule::zone::{TimezoneData, Zone};
 use innkeeper_store::NewTask;
 
 /// The longest `metadata`, as JSON text.
 const METADATA_BYTES_MAX: usize = 64 << 10;
-
-/// Attempts of one run at most.
-const ATTEMPTS_MAX: u32 = 1000;
-
-/// Executions per interval at most: a sliding window looks back over as many rows.
-const RATE_LIMIT_MAX: u32 = 100_000;
 
 /// What a definition is checked against.
 pub(crate) struct Context<'a> {
@@ -233,98 +225,6 @@ impl Checker {
             Trigger::After(after) => Some(now.saturating_add(self.duration("after", after)?)),
             Trigger::OnEvent(_) => None,
         }
-    }
-
-    fn duration(&mut self, field: &str, text: &str) -> Option<Duration> {
-        self.keep(field, "invalid_duration", parse_duration(text))
-    }
-
-    fn duration_option(&mut self, field: &str, text: Option<&String>) -> Option<Duration> {
-        text.and_then(|text| self.duration(field, text))
-    }
-
-    fn retry(&mut self, policy: &RetryPolicyConfig) -> RetryPolicy {
-        if !(1..=ATTEMPTS_MAX).contains(&policy.max_attempts) {
-            let message = format!("is {}; must be 1 to {ATTEMPTS_MAX}", policy.max_attempts);
-            self.problem("retryPolicy.maxAttempts", "out_of_range", message);
-        }
-        let jitter = policy.jitter.unwrap_or(0.0);
-        if !(0.0..=1.0).contains(&jitter) {
-            self.problem("retryPolicy.jitter", "out_of_range", format!("is {jitter}; must be 0 to 1"));
-        }
-        let delay = self.duration_option("retryPolicy.delay", policy.delay.as_ref());
-        RetryPolicy {
-            max_attempts: policy.max_attempts,
-            delay: delay.unwrap_or(Duration::ZERO),
-            backoff: self.backoff(policy.backoff.as_deref()),
-            max_delay: self.duration_option("retryPolicy.maxDelay", policy.max_delay.as_ref()),
-            max_retry_duration: self
-                .duration_option("retryPolicy.maxRetryDuration", policy.max_retry_duration.as_ref()),
-            jitter,
-        }
-    }
-
-    fn backoff(&mut self, text: Option<&str>) -> Backoff {
-        let name = |backoff| if backoff == Backoff::Fixed { "fixed" } else { "exponential" };
-        let all = [Backoff::Fixed, Backoff::Exponential];
-        self.choice("retryPolicy.backoff", text, all, name).unwrap_or_default()
-    }
-
-    /// The value of an enumeration that is written as `text`; `None` if nothing is.
-    fn choice<T: Copy, const N: usize>(
-        &mut self,
-        field: &str,
-        text: Option<&str>,
-        all: [T; N],
-        name: impl Fn(T) -> &'static str,
-    ) -> Option<T> {
-        let text = text?;
-        let found = all.into_iter().find(|value| name(*value) == text);
-        if found.is_none() {
-            let known = all.map(&name);
-            let message = format!("`{text}` is none of {}", known.map(|name| format!("`{name}`")).join(", "));
-            let error = FieldError::new(field, "unknown_value", message);
-            self.problems.push(error.suggesting(nearest(text, known)));
-        }
-        found
-    }
-
-    fn rate_limit(&mut self, limit: &RateLimitConfig) -> RateLimit {
-        let interval = self.duration("rateLimit.interval", &limit.interval);
-        if interval == Some(Duration::ZERO) {
-            self.problem("rateLimit.interval", "out_of_range", "must be more than zero");
-        }
-        if !(1..=RATE_LIMIT_MAX).contains(&limit.limit) {
-            let message = format!("is {}; must be 1 to {RATE_LIMIT_MAX}", limit.limit);
-            self.problem("rateLimit.limit", "out_of_range", message);
-        }
-        let strategies = [RateStrategy::Fixed, RateStrategy::Sliding];
-        let strategy = |strategy| if strategy == RateStrategy::Fixed { "fixed" } else { "sliding" };
-        let overflows = [RateOverflow::Delay, RateOverflow::Drop];
-        let overflow = |overflow| if overflow == RateOverflow::Delay { "delay" } else { "drop" };
-        RateLimit {
-            interval: interval.unwrap_or_default(),
-            limit: limit.limit,
-            strategy: self
-                .choice("rateLimit.strategy", limit.strategy.as_deref(), strategies, strategy)
-                .unwrap_or_default(),
-            overflow: self
-                .choice("rateLimit.overflow", limit.overflow.as_deref(), overflows, overflow)
-                .unwrap_or_default(),
-        }
-    }
-
-    fn limits(&mut self, limits: &LimitsConfig) -> LimitWishes {
-        let timeout = self.duration_option("limits.timeout", limits.timeout.as_ref());
-        let zero = [
-            ("limits.fuel", limits.fuel == Some(0)),
-            ("limits.timeout", timeout == Some(Duration::ZERO)),
-            ("limits.memory", limits.memory == Some(0)),
-        ];
-        for (field, _) in zero.into_iter().filter(|(_, is_zero)| *is_zero) {
-            self.problem(field, "out_of_range", "must be more than zero");
-        }
-        LimitWishes { fuel: limits.fuel, timeout, memory_bytes: limits.memory }
     }
 
     fn metadata(&mut self, metadata: Option<serde_json::Map<String, serde_json::Value>>) -> Option<Arc<str>> {

@@ -40,7 +40,10 @@ async fn a_created_task_is_shown_in_full() {
         assert_eq!(&created.body[key], value, "{key}");
     }
     let location = created.headers[LOCATION].to_str().expect("text");
-    assert_eq!(host.get(location).await.body, created.body);
+    let mut shown = host.get(location).await.body;
+    let waiting_for = shown.as_object_mut().and_then(|task| task.remove("waitingFor"));
+    assert_eq!(waiting_for, Some(json!("it is due at 2025-06-02T04:00:00.000Z")));
+    assert_eq!(shown, created.body);
 }
 
 #[tokio::test]

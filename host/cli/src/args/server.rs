@@ -32,7 +32,7 @@ pub struct ServeArgs {
     /// File that holds the token clients must show. Without it, the token is that of `INNKEEPER_TOKEN`, if any.
     #[arg(long, env = "INNKEEPER_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// File with a [server] table.
+    /// File with a `[server]` table.
     #[arg(long, env = "INNKEEPER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

@@ -29,9 +29,18 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
 
 /// An RFC 3339 instant in this machine's time zone. What is no instant is shown as it is, nothing as nothing.
 pub(crate) fn time(instant: &Value) -> String {
+    local(instant, "%Y-%m-%d %H:%M:%S %:z")
+}
+
+/// As [`time`], without the zone's offset: for tables, where room is short.
+pub(crate) fn short_time(instant: &Value) -> String {
+    local(instant, "%Y-%m-%d %H:%M:%S")
+}
+
+fn local(instant: &Value, format: &str) -> String {
     let Some(text) = instant.as_str() else { return String::new() };
     match text.parse::<Timestamp>() {
-        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime(format).to_string(),
         Err(_) => text.to_owned(),
     }
 }

@@ -8,7 +8,9 @@ use std::io::{ErrorKind, Write as _};
 use anyhow::Context as _;
 use serde_json::Value;
 
-pub(crate) use self::format::{bytes, count, fuel, json_text, millis, printable, shorten, time, wall};
+pub(crate) use self::format::{
+    bytes, count, fuel, json_text, millis, printable, short_time, shorten, time, wall,
+};
 pub(crate) use self::table::{Column, fields, table};
 
 /// How answers are printed.

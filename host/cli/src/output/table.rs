@@ -1,6 +1,6 @@
 //! Tables that fit the terminal.
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
 use console::style;
 use serde_json::Value;
 
@@ -15,6 +15,10 @@ pub(crate) fn table(columns: &[Column], items: &[Value]) -> String {
     table.set_header(columns.iter().map(|(heading, _)| Cell::new(heading)));
     for item in items {
         table.add_row(columns.iter().map(|(_, show)| Cell::new(printable(&show(item)))));
+    }
+    // The first column names the item: it is to be copied, so it is never broken.
+    if let Some(first) = table.column_mut(0) {
+        first.set_constraint(ColumnConstraint::ContentWidth);
     }
     trimmed(&table)
 }
