@@ -24,7 +24,7 @@ fn a_plugin_runs_on_a_schedule_once_after_a_delay_and_on_an_event() {
     assert_eq!(welcomed[0]["trigger"], "event");
     assert_eq!(welcomed[0]["output"], json!({"message": "Hello, Ada!", "userId": "123"}));
     let logs = host.get(&format!("/v1/executions/{}/logs", welcomed[0]["id"].as_str().expect("an id")));
-    assert_eq!(logs.body["items"][0]["message"], "Hello, Ada! (user:logged_in)", "{logs:?}");
+    assert_eq!(logs.body["items"][0]["message"], "greeter: Hello, Ada! (user:logged_in)", "{logs:?}");
 
     let once = host.ended("once", 1);
     assert_eq!(once[0]["status"], "success", "{once:?}");

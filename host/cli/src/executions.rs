@@ -9,12 +9,12 @@ use crate::output::{Column, Output, bytes, fields, fuel, json_text, millis, prin
 
 /// How executions are listed.
 pub(crate) const COLUMNS: [Column; 6] = [
-    ("ID", |execution| json_text(&execution["id"])),
-    ("STARTED", |execution| short_time(&execution["startedAt"])),
-    ("TRIGGER", trigger),
-    ("ATTEMPT", |execution| json_text(&execution["attempt"])),
-    ("OUTCOME", outcome),
-    ("RESULT", result),
+    Column::new("ID", |execution| json_text(&execution["id"])),
+    Column::new("STARTED", |execution| short_time(&execution["startedAt"])),
+    Column::optional("TRIGGER", trigger),
+    Column::optional("ATTEMPT", |execution| json_text(&execution["attempt"])),
+    Column::new("OUTCOME", outcome),
+    Column::new("RESULT", result),
 ];
 
 /// Does what the verb says.

@@ -12,10 +12,10 @@ use crate::output::{Column, Output, bytes, fields, json_text, short_time, time};
 use crate::progress::Upload;
 
 const COLUMNS: [Column; 4] = [
-    ("NAME", |plugin| json_text(&plugin["name"])),
-    ("DIGEST", |plugin| short_digest(&json_text(&plugin["digest"])).to_owned()),
-    ("SIZE", size),
-    ("UPDATED", |plugin| short_time(&plugin["updatedAt"])),
+    Column::new("NAME", |plugin| json_text(&plugin["name"])),
+    Column::new("DIGEST", |plugin| short_digest(&json_text(&plugin["digest"])).to_owned()),
+    Column::new("SIZE", size),
+    Column::new("UPDATED", |plugin| short_time(&plugin["updatedAt"])),
 ];
 
 /// Does what the verb says.

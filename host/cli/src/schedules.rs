@@ -5,11 +5,12 @@ use serde_json::{Map, Value};
 use crate::args::{Preview, ScheduleVerb};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::output::{Column, Output, json_text, table, time};
+use crate::output::{Column, Output, columns, json_text, table, time};
 
-const COLUMNS: [Column; 2] = [("DUE (UTC)", |due| json_text(due)), ("DUE (HERE)", |due| time(due))];
+const COLUMNS: [Column; 2] = [Column::new("DUE (UTC)", json_text), Column::new("DUE (HERE)", time)];
 
-const STATS_COLUMNS: [Column; 2] = [("COUNT", |row| json_text(&row[1])), ("WHAT", |row| json_text(&row[0]))];
+const STATS_COLUMNS: [Column; 2] =
+    [Column::new("COUNT", |row| json_text(&row[1])), Column::new("WHAT", |row| json_text(&row[0]))];
 
 /// Does what the verb says.
 ///
@@ -20,7 +21,7 @@ pub(crate) async fn run(verb: ScheduleVerb, client: &Client, output: Output) -> 
         ScheduleVerb::Preview(preview) => {
             let answer = client.post(&["schedules", "preview"], Some(&question(preview))).await?;
             output.answer(&answer, |answer| {
-                table(&COLUMNS, answer["next"].as_array().map(Vec::as_slice).unwrap_or_default())
+                table(&COLUMNS, answer["next"].as_array().map(Vec::as_slice).unwrap_or_default(), columns())
             })?;
         }
     }
@@ -33,7 +34,7 @@ pub(crate) async fn run(verb: ScheduleVerb, client: &Client, output: Output) -> 
 /// As [`Failure`] tells them apart.
 pub(crate) async fn stats(client: &Client, output: Output) -> Result<(), Failure> {
     let stats = client.get(&["stats"], &[]).await?;
-    output.answer(&stats, |stats| table(&STATS_COLUMNS, &rows(stats)))?;
+    output.answer(&stats, |stats| table(&STATS_COLUMNS, &rows(stats), columns()))?;
     Ok(())
 }
 

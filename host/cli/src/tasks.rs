@@ -11,13 +11,13 @@ use crate::exit::Failure;
 use crate::output::{Column, Output, count, fields, json_text, short_time, time};
 
 const COLUMNS: [Column; 7] = [
-    ("ID", |task| json_text(&task["id"])),
-    ("TYPE", |task| json_text(&task["type"])),
-    ("TRIGGER", trigger),
-    ("PLUGIN", |task| json_text(&task["plugin"])),
-    ("STATUS", |task| json_text(&task["status"])),
-    ("NEXT RUN", |task| short_time(&task["nextRunAt"])),
-    ("LAST RUN", |task| short_time(&task["lastRunAt"])),
+    Column::new("ID", |task| json_text(&task["id"])),
+    Column::optional("TYPE", |task| json_text(&task["type"])),
+    Column::new("TRIGGER", trigger),
+    Column::new("PLUGIN", |task| json_text(&task["plugin"])),
+    Column::new("STATUS", |task| json_text(&task["status"])),
+    Column::new("NEXT RUN", |task| short_time(&task["nextRunAt"])),
+    Column::optional("LAST RUN", |task| short_time(&task["lastRunAt"])),
 ];
 
 /// Does what the verb says.

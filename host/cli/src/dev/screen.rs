@@ -1,9 +1,7 @@
 //! The screen that executions and remarks share, line by line.
 
-use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use console::Term;
 use innkeeper_runner::TaskRunner;
 use innkeeper_runner::bus::Message;
 use jiff::tz::TimeZone;
@@ -28,7 +26,7 @@ impl Screen {
     /// Shows an execution that ended.
     pub(super) fn message(&self, message: &Message) {
         if let Message::Execution(ended) = message {
-            self.show(|printer| printer.execution(ended, columns()));
+            self.show(|printer| printer.execution(ended, output::columns()));
         }
     }
 
@@ -49,10 +47,4 @@ impl Screen {
         // A screen that is gone is no reason to stop the plugins.
         let _ = output::print(&text);
     }
-}
-
-/// The terminal's width; `None` if standard output is none.
-fn columns() -> Option<usize> {
-    let size = Term::stdout().size_checked()?;
-    std::io::stdout().is_terminal().then_some(usize::from(size.1))
 }

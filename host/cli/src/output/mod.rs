@@ -6,6 +6,7 @@ mod table;
 use std::io::{ErrorKind, Write as _};
 
 use anyhow::Context as _;
+use console::Term;
 use serde_json::Value;
 
 pub(crate) use self::format::{
@@ -55,7 +56,7 @@ impl Output {
             return Ok(());
         }
         self.answer(&Value::Array(items), |items| {
-            table(columns, items.as_array().map(Vec::as_slice).unwrap_or_default())
+            table(columns, items.as_array().map(Vec::as_slice).unwrap_or_default(), self::columns())
         })
     }
 }
@@ -72,6 +73,13 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The terminal's width; `None` if standard output is no terminal.
+pub(crate) fn columns() -> Option<usize> {
+    let terminal = Term::stdout();
+    let size = terminal.size_checked().filter(|_| terminal.is_term())?;
+    Some(usize::from(size.1))
 }
 
 fn line(text: String) -> String {

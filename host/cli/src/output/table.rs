@@ -1,26 +1,59 @@
 //! Tables that fit the terminal.
+//!
+//! Nothing is ever broken in two, since people copy what they read: what does not fit is left out, the least important
+//! columns first, and the last column is cut.
 
-use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
-use console::style;
+use comfy_table::{ContentArrangement, Table, presets};
+use console::{measure_text_width, style};
 use serde_json::Value;
 
-use super::format::printable;
+use super::format::{printable, shorten};
 
-/// A column: its heading, and what it shows of an item.
-pub(crate) type Column = (&'static str, fn(&Value) -> String);
+/// Columns between two columns of a table.
+const GAP: usize = 2;
+/// The last column is not cut shorter than this.
+const LAST_COLUMNS_MIN: usize = 16;
+/// Other columns are left out for the last one to have this.
+const LAST_COLUMNS_USEFUL: usize = 20;
 
-/// One line for each item. Without a terminal, nothing is wrapped.
-pub(crate) fn table(columns: &[Column], items: &[Value]) -> String {
-    let mut table = plain();
-    table.set_header(columns.iter().map(|(heading, _)| Cell::new(heading)));
-    for item in items {
-        table.add_row(columns.iter().map(|(_, show)| Cell::new(printable(&show(item)))));
+/// A column: its heading, what it shows of an item, and whether it must be there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    heading: &'static str,
+    show: fn(&Value) -> String,
+    is_optional: bool,
+}
+
+impl Column {
+    /// A column that is always shown.
+    pub(crate) const fn new(heading: &'static str, show: fn(&Value) -> String) -> Self {
+        Self { heading, show, is_optional: false }
     }
-    // The first column names the item: it is to be copied, so it is never broken.
-    if let Some(first) = table.column_mut(0) {
-        first.set_constraint(ColumnConstraint::ContentWidth);
+
+    /// A column that is left out where there is no room.
+    pub(crate) const fn optional(heading: &'static str, show: fn(&Value) -> String) -> Self {
+        Self { heading, show, is_optional: true }
     }
-    trimmed(&table)
+}
+
+/// One line for each item, in at most `width` terminal columns if there is a terminal.
+pub(crate) fn table(columns: &[Column], items: &[Value], width: Option<usize>) -> String {
+    let mut cells: Vec<Vec<String>> = columns
+        .iter()
+        .map(|column| {
+            let shown = items.iter().map(|item| printable(&(column.show)(item)));
+            std::iter::once(column.heading.to_owned()).chain(shown).collect()
+        })
+        .collect();
+    if let Some(width) = width {
+        fit(&mut cells, columns, width);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    for row in 0..=items.len() {
+        table.add_row(cells.iter().map(|column| column[row].as_str()));
+    }
+    lines(&table)
 }
 
 /// One line for each name and value. Values that are empty are left out.
@@ -32,14 +65,36 @@ pub(crate) fn fields(pairs: &[(&str, String)]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn plain() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table
+/// Leaves columns out, from the right, until the rest fits with a last column of some use; then cuts that one.
+fn fit(cells: &mut Vec<Vec<String>>, columns: &[Column], width: usize) {
+    for index in (0..columns.len()).rev() {
+        if columns[index].is_optional && needed(cells) > width {
+            cells.remove(index);
+        }
+    }
+    let Some((last, others)) = cells.split_last_mut() else { return };
+    let room = width.saturating_sub(total(others)).max(LAST_COLUMNS_MIN);
+    for cell in last {
+        *cell = shorten(cell, room);
+    }
 }
 
-/// The table without the white space that comfy-table puts at both ends of a line.
-fn trimmed(table: &Table) -> String {
+/// The width at which the last column is whole, or at least of some use.
+fn needed(cells: &[Vec<String>]) -> usize {
+    cells.split_last().map_or(0, |(last, others)| total(others) + widest(last).min(LAST_COLUMNS_USEFUL))
+}
+
+/// The width of these columns, with the gap after each.
+fn total(cells: &[Vec<String>]) -> usize {
+    cells.iter().map(|column| widest(column) + GAP).sum()
+}
+
+fn widest(column: &[String]) -> usize {
+    column.iter().map(|cell| measure_text_width(cell)).max().unwrap_or(0)
+}
+
+/// The table's lines without the white space that comfy-table puts at both ends, the heading in bold.
+fn lines(table: &Table) -> String {
     let lines = table.lines().enumerate().map(|(index, line)| {
         let line = line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned();
         if index == 0 { style(line).bold().to_string() } else { line }
@@ -53,18 +108,36 @@ mod tests {
 
     use super::*;
 
+    const COLUMNS: [Column; 3] = [
+        Column::new("ID", |item| item["id"].as_str().unwrap_or_default().to_owned()),
+        Column::optional("N", |item| item["n"].to_string()),
+        Column::new("TEXT", |item| item["text"].as_str().unwrap_or_default().to_owned()),
+    ];
+
+    fn items() -> [Value; 2] {
+        [
+            json!({"id": "long-name", "n": 1, "text": "as long as a sentence"}),
+            json!({"id": "a\u{1b}[2J", "n": 22, "text": ""}),
+        ]
+    }
+
     #[test]
     fn columns_are_aligned_and_control_characters_are_shown() {
-        let columns: [Column; 2] = [
-            ("ID", |item| item["id"].as_str().unwrap_or_default().to_owned()),
-            ("N", |item| item["n"].to_string()),
-        ];
-        let items = [json!({"id": "long-name", "n": 1}), json!({"id": "a\u{1b}[2J", "n": 22})];
         console::set_colors_enabled(false);
         assert_eq!(
-            table(&columns, &items).lines().map(str::trim_end).collect::<Vec<_>>(),
-            ["ID          N", "long-name   1", "a\\u{1b}[2J  22"]
+            table(&COLUMNS, &items(), None).lines().collect::<Vec<_>>(),
+            ["ID          N   TEXT", "long-name   1   as long as a sentence", "a\\u{1b}[2J  22"]
         );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_the_last_column_is_cut() {
+        console::set_colors_enabled(false);
+        assert_eq!(
+            table(&COLUMNS, &items(), Some(30)).lines().collect::<Vec<_>>(),
+            ["ID          TEXT", "long-name   as long as a sent…", "a\\u{1b}[2J"]
+        );
+        assert_eq!(table(&COLUMNS, &items(), Some(37)), table(&COLUMNS, &items(), None));
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn execution(invocation: &Invocation) -> Execution {
         deadline: invocation.started_at.saturating_add(invocation.limits.timeout).to_string(),
         metadata: invocation.metadata.as_deref().map(str::to_owned),
         tenant: invocation.tenant.to_string(),
-        plugin_digest: format!("sha256:{}", invocation.digest),
+        plugin_digest: invocation.digest.to_string(),
     }
 }
 

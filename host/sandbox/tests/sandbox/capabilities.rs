@@ -27,7 +27,7 @@ async fn an_execution_knows_itself() {
     }
     let component = guests::tell_context(80);
     let invocation = invocation(&component);
-    let digest = format!("sha256:{}", invocation.digest);
+    let digest = invocation.digest.to_string();
     assert_eq!(failure(&run(&sandbox, invocation).await).message, digest);
 }
 
