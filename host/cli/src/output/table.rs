@@ -12,7 +12,7 @@ use super::format::{printable, shorten};
 /// Columns between two columns of a table.
 const GAP: usize = 2;
 /// The last column is not cut shorter than this.
-const LAST_COLUMNS_MIN: usize = 16;
+const LAST_COLUMNS_MIN: usize = 8;
 /// Other columns are left out for the last one to have this.
 const LAST_COLUMNS_USEFUL: usize = 20;
 

@@ -1,0 +1,56 @@
+//! How long after it was wanted an execution starts.
+
+use std::time::Duration;
+
+use innkeeper_model::clock::{Clock as _, SystemClock};
+use innkeeper_runner::Publication;
+use serde_json::json;
+
+use crate::probe::now;
+use crate::table::{Table, percentile};
+use crate::{Size, host};
+
+/// Tasks that are due in the same second.
+const DUE: usize = 1000;
+
+/// From the call that publishes an event to the start of its execution, on an idle host.
+pub(crate) async fn idle(table: &mut Table, size: Size) {
+    let mut host = host().await;
+    host.create(json!({"id": "greet", "type": "event", "onEvent": "greet", "plugin": "greeter"})).await;
+    let mut latencies = Vec::with_capacity(size.samples);
+    for sample in 0..size.samples {
+        let publication = Publication { event: "greet".to_owned(), ..Publication::default() };
+        let begun = now();
+        host.runner.publish_events(&host.tenant, vec![publication]).await.expect("a receipt");
+        let started = host.starts.recv().await.expect("a start");
+        latencies.push(started.duration_since(begun));
+        host.ended(sample + 1).await;
+    }
+    latencies.sort_unstable();
+    let (median, late) = (percentile(&latencies, 50), percentile(&latencies, 99));
+    table.row("start latency, idle, p50", format!("{median:.2?}"), "under 0.6 ms");
+    table.row("start latency, idle, p99", format!("{late:.2?}"), "under 1.4 ms");
+    host.runner.shutdown(std::future::pending()).await;
+}
+
+/// From the second in which a thousand tasks are due to the start of the last of them.
+pub(crate) async fn due_at_once(table: &mut Table, size: Size) {
+    let mut host = host().await;
+    let count = DUE.min(size.count);
+    let clock = SystemClock;
+    let due = clock.now().saturating_add(Duration::from_secs(3));
+    let due = innkeeper_model::time::Timestamp::from_millis(due.as_millis() / 1000 * 1000);
+    for number in 0..count {
+        let at = due.to_string();
+        host.create(json!({"id": format!("t{number}"), "type": "schedule", "at": at, "plugin": "greeter"})).await;
+    }
+    let early = due.since(clock.now());
+    let (begun, mut last) = (now() + early, now());
+    for _ in 0..count {
+        last = host.starts.recv().await.expect("a start");
+    }
+    let took = last.saturating_duration_since(begun);
+    table.row("1,000 tasks due at once, last start", format!("{took:.1?}"), "under 20 ms");
+    host.idle().await;
+    host.runner.shutdown(std::future::pending()).await;
+}

@@ -1,0 +1,53 @@
+//! The speed budget, measured: `cargo bench -p innkeeper-tests`. Everything is real (a file, synced commits, a fresh
+//! sandbox per execution), in one process, and each figure stands beside its goal.
+//!
+//! Figures depend on the machine and on what else it does: compare the ratios of one run, and medians of several.
+
+mod drained;
+mod events;
+mod latency;
+mod many_tasks;
+mod matching;
+mod probe;
+mod table;
+
+use probe::Host;
+use table::Table;
+
+fn main() {
+    // `cargo test --benches` only asks whether it runs at all.
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let size = if quick { Size::QUICK } else { Size::FULL };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let mut table = Table::default();
+    runtime.block_on(async {
+        matching::measure(&mut table, size);
+        latency::idle(&mut table, size).await;
+        latency::due_at_once(&mut table, size).await;
+        drained::measure(&mut table, size).await;
+        events::measure(&mut table, size).await;
+        many_tasks::measure(&mut table, size).await;
+    });
+    table.print();
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// Events, runs or executions per figure.
+    pub(crate) count: usize,
+    /// Samples of a latency.
+    pub(crate) samples: usize,
+    /// Stored tasks.
+    pub(crate) tasks: usize,
+}
+
+impl Size {
+    const FULL: Self = Self { count: 40_000, samples: 500, tasks: 100_000 };
+    const QUICK: Self = Self { count: 200, samples: 5, tasks: 200 };
+}
+
+/// A host on a new data directory, with the greeter as the plugin `greeter`.
+pub(crate) async fn host() -> Host {
+    Host::start(tempfile::TempDir::new().expect("a directory")).await
+}

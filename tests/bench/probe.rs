@@ -1,0 +1,121 @@
+//! A host in this process whose sandbox tells when executions start.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use innkeeper_model::BoxFuture;
+use innkeeper_model::clock::SystemClock;
+use innkeeper_model::id::TenantId;
+use innkeeper_model::sandbox::{Admission, Invocation, Refusal, Report, Sandbox, StopReason};
+use innkeeper_model::task_config::TaskConfig;
+use innkeeper_runner::{RunnerConfig, TaskRunner};
+use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
+use innkeeper_store::{Durability, Location, Store};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::{Notify, mpsc};
+
+include!(concat!(env!("OUT_DIR"), "/components.rs"));
+
+/// Executions at once.
+const CONCURRENCY: u32 = 256;
+
+/// The host.
+pub(crate) struct Host {
+    pub(crate) runner: TaskRunner,
+    pub(crate) tenant: TenantId,
+    pub(crate) probe: Arc<Probe>,
+    pub(crate) directory: TempDir,
+    pub(crate) starts: mpsc::UnboundedReceiver<Instant>,
+}
+
+/// The real sandbox, and beside it a count of what started and ended.
+pub(crate) struct Probe {
+    inner: WasmSandbox,
+    starts: mpsc::UnboundedSender<Instant>,
+    ended: AtomicUsize,
+    changed: Notify,
+}
+
+impl Sandbox for Arc<Probe> {
+    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
+        self.inner.admit(component)
+    }
+
+    fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {
+        // Nobody listens where only the end counts.
+        let _unheard = self.starts.send(now());
+        let execution = self.inner.execute(invocation, stop);
+        let probe = Arc::clone(self);
+        Box::pin(async move {
+            let report = execution.await;
+            probe.ended.fetch_add(1, Ordering::SeqCst);
+            probe.changed.notify_waiters();
+            report
+        })
+    }
+}
+
+impl Host {
+    pub(crate) async fn start(directory: TempDir) -> Self {
+        let config = SandboxConfig {
+            concurrency: CONCURRENCY,
+            cache_dir: Some(directory.path().join("cache")),
+            ..SandboxConfig::default()
+        };
+        let clock = Arc::new(SystemClock);
+        let inner = WasmSandbox::new(config, Arc::clone(&clock) as _).expect("a sandbox");
+        let (sender, starts) = mpsc::unbounded_channel();
+        let probe = Arc::new(Probe { inner, starts: sender, ended: AtomicUsize::new(0), changed: Notify::new() });
+        let location = Location::File(directory.path().join("innkeeper.db"));
+        let store = Store::open(&location, Durability::Full).expect("a store");
+        let config = RunnerConfig { concurrency: CONCURRENCY, ..RunnerConfig::default() };
+        let sandbox: Arc<dyn Sandbox> = Arc::new(Arc::clone(&probe));
+        let runner = TaskRunner::start(config, store, sandbox, clock).await.expect("a runner");
+        let host = Self { runner, tenant: TenantId::default_tenant(), probe, directory, starts };
+        host.push_greeter().await;
+        host
+    }
+
+    async fn push_greeter(&self) {
+        let component = std::fs::read(GREETER).expect("the greeter is built");
+        let name = "greeter".parse().expect("a name");
+        self.runner.push_plugin(&self.tenant, name, component.into()).await.expect("the greeter is taken");
+    }
+
+    pub(crate) async fn create(&self, config: Value) {
+        let config = TaskConfig::from_json(config).expect("a config of the right shape");
+        self.runner.create_task(&self.tenant, config).await.expect("a valid task");
+    }
+
+    /// Waits until so many executions in all have left the sandbox.
+    pub(crate) async fn ended(&self, count: usize) {
+        loop {
+            let changed = self.probe.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.probe.ended.load(Ordering::SeqCst) >= count {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until nothing is queued and nothing runs.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let stats = self.runner.stats(&self.tenant).await.expect("stats");
+            if stats.queued_runs == 0 && stats.running_runs == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// The time, for measuring.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
