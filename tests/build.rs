@@ -33,7 +33,11 @@ fn main() {
     }
     for plugin in &plugins {
         let file = format!("{}.wasm", plugin.replace('-', "_"));
-        declare(&mut source, plugin, &built.join(file));
+        let path = built.join(file);
+        declare(&mut source, plugin, &path);
+        // For the benchmarks, which need no more than one.
+        let variable = format!("INNKEEPER_{}", plugin.to_uppercase().replace('-', "_"));
+        println!("cargo::rustc-env={variable}={}", path.display());
     }
     fs::write(out.join("components.rs"), source).expect("OUT_DIR can be written");
 }

@@ -12,7 +12,8 @@ const GROUP: usize = 500;
 
 pub(crate) async fn measure(table: &mut Table, size: Size) {
     let host = host().await;
-    let paused = json!({"id": "greet", "type": "event", "onEvent": "greet", "plugin": "greeter", "concurrency": 1});
+    let paused =
+        json!({"id": "greet", "type": "event", "onEvent": "greet", "plugin": "greeter", "concurrency": 1});
     host.create(paused).await;
     // One at a time, so that the queue fills faster than it empties.
     for group in 0..size.count / GROUP.min(size.count) {

@@ -42,7 +42,8 @@ pub(crate) async fn due_at_once(table: &mut Table, size: Size) {
     let due = innkeeper_model::time::Timestamp::from_millis(due.as_millis() / 1000 * 1000);
     for number in 0..count {
         let at = due.to_string();
-        host.create(json!({"id": format!("t{number}"), "type": "schedule", "at": at, "plugin": "greeter"})).await;
+        host.create(json!({"id": format!("t{number}"), "type": "schedule", "at": at, "plugin": "greeter"}))
+            .await;
     }
     let early = due.since(clock.now());
     let (begun, mut last) = (now() + early, now());

@@ -34,7 +34,8 @@ pub(crate) async fn measure(table: &mut Table, size: Size) {
 fn config(number: usize) -> TaskConfig {
     let (minute, hour) = (number % 60, number / 60 % 24);
     let cron = format!("{minute} {hour} 1 1 *");
-    let config = json!({"id": format!("task-{number}"), "type": "schedule", "cron": cron, "plugin": "greeter"});
+    let config =
+        json!({"id": format!("task-{number}"), "type": "schedule", "cron": cron, "plugin": "greeter"});
     TaskConfig::from_json(config).expect("a config of the right shape")
 }
 
@@ -42,6 +43,7 @@ fn config(number: usize) -> TaskConfig {
 fn resident_bytes() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse::<usize>().ok());
+    let kilobytes =
+        line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse::<usize>().ok());
     kilobytes.unwrap_or(0) << 10
 }

@@ -20,8 +20,9 @@ pub(crate) fn measure(table: &mut Table, size: Size) {
         index.insert(&pattern.parse().expect("a pattern"), number);
     }
     let begun = now();
-    let found: usize =
-        (0..size.count).map(|number| index.matching(&format!("order:{}:eu:paid", number % SUBSCRIPTIONS)).len()).sum();
+    let found: usize = (0..size.count)
+        .map(|number| index.matching(&format!("order:{}:eu:paid", number % SUBSCRIPTIONS)).len())
+        .sum();
     let each = begun.elapsed() / u32::try_from(size.count).unwrap_or(1);
     assert_eq!(found, size.count / 4, "every fourth number has a subscription");
     table.row("find an event's tasks among 10,000 subscriptions", format!("{each:.1?}"), "under 50 µs");

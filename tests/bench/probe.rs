@@ -16,8 +16,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
 
-include!(concat!(env!("OUT_DIR"), "/components.rs"));
-
 /// Executions at once.
 const CONCURRENCY: u32 = 256;
 
@@ -25,29 +23,32 @@ const CONCURRENCY: u32 = 256;
 pub(crate) struct Host {
     pub(crate) runner: TaskRunner,
     pub(crate) tenant: TenantId,
-    pub(crate) probe: Arc<Probe>,
+    pub(crate) probe: Probe,
     pub(crate) directory: TempDir,
     pub(crate) starts: mpsc::UnboundedReceiver<Instant>,
 }
 
 /// The real sandbox, and beside it a count of what started and ended.
-pub(crate) struct Probe {
+#[derive(Clone)]
+pub(crate) struct Probe(Arc<Probed>);
+
+struct Probed {
     inner: WasmSandbox,
     starts: mpsc::UnboundedSender<Instant>,
     ended: AtomicUsize,
     changed: Notify,
 }
 
-impl Sandbox for Arc<Probe> {
+impl Sandbox for Probe {
     fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
-        self.inner.admit(component)
+        self.0.inner.admit(component)
     }
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {
         // Nobody listens where only the end counts.
-        let _unheard = self.starts.send(now());
-        let execution = self.inner.execute(invocation, stop);
-        let probe = Arc::clone(self);
+        let _unheard = self.0.starts.send(now());
+        let execution = self.0.inner.execute(invocation, stop);
+        let probe = Arc::clone(&self.0);
         Box::pin(async move {
             let report = execution.await;
             probe.ended.fetch_add(1, Ordering::SeqCst);
@@ -67,11 +68,12 @@ impl Host {
         let clock = Arc::new(SystemClock);
         let inner = WasmSandbox::new(config, Arc::clone(&clock) as _).expect("a sandbox");
         let (sender, starts) = mpsc::unbounded_channel();
-        let probe = Arc::new(Probe { inner, starts: sender, ended: AtomicUsize::new(0), changed: Notify::new() });
+        let probed = Probed { inner, starts: sender, ended: AtomicUsize::new(0), changed: Notify::new() };
+        let probe = Probe(Arc::new(probed));
         let location = Location::File(directory.path().join("innkeeper.db"));
         let store = Store::open(&location, Durability::Full).expect("a store");
         let config = RunnerConfig { concurrency: CONCURRENCY, ..RunnerConfig::default() };
-        let sandbox: Arc<dyn Sandbox> = Arc::new(Arc::clone(&probe));
+        let sandbox: Arc<dyn Sandbox> = Arc::new(probe.clone());
         let runner = TaskRunner::start(config, store, sandbox, clock).await.expect("a runner");
         let host = Self { runner, tenant: TenantId::default_tenant(), probe, directory, starts };
         host.push_greeter().await;
@@ -79,7 +81,7 @@ impl Host {
     }
 
     async fn push_greeter(&self) {
-        let component = std::fs::read(GREETER).expect("the greeter is built");
+        let component = std::fs::read(env!("INNKEEPER_GREETER")).expect("the greeter is built");
         let name = "greeter".parse().expect("a name");
         self.runner.push_plugin(&self.tenant, name, component.into()).await.expect("the greeter is taken");
     }
@@ -92,10 +94,10 @@ impl Host {
     /// Waits until so many executions in all have left the sandbox.
     pub(crate) async fn ended(&self, count: usize) {
         loop {
-            let changed = self.probe.changed.notified();
+            let changed = self.probe.0.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if self.probe.ended.load(Ordering::SeqCst) >= count {
+            if self.probe.0.ended.load(Ordering::SeqCst) >= count {
                 return;
             }
             changed.await;

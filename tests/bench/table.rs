@@ -24,7 +24,8 @@ impl Table {
 
 /// Whole thousands separated, for reading.
 pub(crate) fn per_second(count: usize, seconds: f64) -> String {
-    let rate = if seconds > 0.0 { f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds } else { 0.0 };
+    let rate =
+        if seconds > 0.0 { f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds } else { 0.0 };
     format!("{rate:.0}/s")
 }
 

@@ -110,17 +110,14 @@ fn a_flood_of_log_lines_is_cut_counted_and_no_failure() {
 fn the_api_answers_within_100_ms_while_guests_spin_on_every_core() {
     let host = TestHost::start();
     host.push("spin", SPIN_FOREVER);
-    let limits = json!({"timeout": "3s"});
-    host.create(
-        &json!({"id": "spin", "type": "event", "onEvent": "spin", "plugin": "spin", "limits": limits}),
-    );
-    for _ in 0..4 {
+    host.create(&json!({"id": "spin", "type": "event", "onEvent": "spin", "plugin": "spin"}));
+    for _ in 0..16 {
         host.publish("spin", &Value::Null, 1);
     }
     assert_eq!(host.running("spin")["status"], "running");
     let mut slowest = Duration::ZERO;
     let mut answers = 0;
-    while host.get("/v1/stats").body["runningRuns"] == 4 && answers < 100 {
+    while host.get("/v1/stats").body["runningRuns"] != 0 {
         let asked = Instant::now();
         assert_eq!(host.get("/healthz").status, 200);
         slowest = slowest.max(asked.elapsed());
@@ -128,6 +125,6 @@ fn the_api_answers_within_100_ms_while_guests_spin_on_every_core() {
     }
     assert!(answers > 0, "the guests were spinning while the host was asked");
     assert!(slowest < Duration::from_millis(100), "the slowest of {answers} answers took {slowest:?}");
-    let ended = host.ended("spin", 4);
-    assert!(ended.iter().all(|execution| execution["status"] == "failed"), "{ended:?}");
+    let ended = host.ended("spin", 16);
+    assert!(ended.iter().all(|execution| execution["kind"] == "fuel_exhausted"), "{ended:?}");
 }

@@ -77,8 +77,7 @@ mod tests {
 
     #[test]
     fn the_narrowest_limit_wins() {
-        let wish =
-            LimitWishes { fuel: Some(5), timeout: Some(Duration::from_secs(3600)), memory_bytes: None };
+        let wish = LimitWishes { fuel: Some(5), timeout: Some(Duration::from_hours(1)), memory_bytes: None };
         let limits = Limits::DEFAULT.narrowed(&wish);
         assert_eq!(limits.fuel, 5);
         assert_eq!(limits.timeout, Limits::DEFAULT.timeout);

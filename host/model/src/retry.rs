@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_handler_may_ask_for_more_delay_but_not_for_less() {
         let mut asked = failure(FailureKind::HandlerError);
-        asked.retry_after = Some(Duration::from_secs(60));
+        asked.retry_after = Some(Duration::from_mins(1));
         assert_eq!(after(&policy(2, 10, Backoff::Fixed), 1, &asked), at_seconds(60));
         asked.retry_after = Some(Duration::from_secs(1));
         assert_eq!(after(&policy(2, 10, Backoff::Fixed), 1, &asked), at_seconds(10));

@@ -36,6 +36,42 @@ impl TaskRunner {
         Ok(task)
     }
 
+    /// Stores tasks in one transaction; what is wrong is refused alone. The answers are in the order of the configs.
+    ///
+    /// # Errors
+    /// Those of the store; then none is stored.
+    pub async fn create_tasks(
+        &self,
+        tenant: &TenantId,
+        configs: Vec<TaskConfig>,
+    ) -> Result<Vec<Result<Task, RunnerError>>, RunnerError> {
+        self.refuse_when_stopping()?;
+        let defined: Vec<_> = configs.into_iter().map(|config| self.define(config)).collect();
+        let valid = defined.iter().filter_map(|defined| defined.as_ref().ok().cloned()).collect();
+        let mut stored = self.0.store.create_tasks(tenant, valid).await?.into_iter();
+        let mut answers = Vec::with_capacity(defined.len());
+        for defined in defined {
+            let answer = match defined {
+                Err(problems) => Err(RunnerError::Invalid(problems)),
+                Ok(_) => match stored.next() {
+                    Some(Ok(task)) => Ok(task),
+                    Some(Err(StoreError::PluginMissing(name))) => {
+                        Err(self.unknown_plugin(tenant, &name).await?)
+                    }
+                    Some(Err(error)) => Err(error.into()),
+                    None => Err(StoreError::Stopped.into()),
+                },
+            };
+            if let Ok(task) = &answer {
+                self.listen(tenant, task);
+                self.tell(tenant, &task.definition.id, ChangeKind::Created);
+            }
+            answers.push(answer);
+        }
+        self.0.scheduled.notify_one();
+        Ok(answers)
+    }
+
     /// Stores a task in place of the one with its id, or anew; also returns whether it is new. What the old one has
     /// counted stays; its due time stays too if trigger and zone are the same.
     ///

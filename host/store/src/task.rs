@@ -63,6 +63,26 @@ impl Store {
         self.write(move |connection| create(connection, &tenant, &task)).await
     }
 
+    /// Stores tasks in one transaction. What is refused is refused alone.
+    ///
+    /// # Errors
+    /// Those of the store; then none is stored.
+    pub async fn create_tasks(
+        &self,
+        tenant: &TenantId,
+        tasks: Vec<NewTask>,
+    ) -> Result<Vec<Result<Task, StoreError>>, StoreError> {
+        let tenant = tenant.clone();
+        self.write(move |connection| {
+            let created = tasks.iter().map(|task| match create(connection, &tenant, task) {
+                refused @ Err(StoreError::TaskExists(_) | StoreError::PluginMissing(_)) => Ok(refused),
+                created => created.map(Ok),
+            });
+            created.collect()
+        })
+        .await
+    }
+
     /// Stores a task in place of the one with its id, or anew; also returns whether it is new. What the old one has
     /// counted stays; its due time stays too if trigger and zone are the same.
     ///
