@@ -4,6 +4,7 @@
 mod components;
 mod crash;
 mod effects;
+mod faults;
 mod limits;
 mod main_job;
 mod refusals;

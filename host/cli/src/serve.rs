@@ -68,6 +68,7 @@ impl Host {
             Arc::clone(&clock),
         )?;
         let settings = RunnerConfig {
+            timezone_data: config.timezone_data,
             timezone: config.timezone,
             concurrency: config.concurrency,
             ..RunnerConfig::default()

@@ -7,7 +7,7 @@ use crate::id::EventId;
 use crate::time::Timestamp;
 use crate::topic::EventName;
 
-/// How many events may follow from one another before a chain is ended.
+/// How many events may follow from one another: the execution that would publish one more fails as `hop_limit`.
 pub const HOPS_MAX: u32 = 16;
 
 /// A named fact with JSON data.

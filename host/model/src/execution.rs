@@ -37,11 +37,13 @@ pub enum FailureKind {
     Cancelled,
     /// The plugin version could not be loaded or started.
     Unavailable,
+    /// The handler published an event that would have made its chain of events too long; the run ends.
+    HopLimit,
 }
 
 impl FailureKind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::FuelExhausted,
         Self::Timeout,
         Self::MemoryExceeded,
@@ -54,6 +56,7 @@ impl FailureKind {
         Self::Interrupted,
         Self::Cancelled,
         Self::Unavailable,
+        Self::HopLimit,
     ];
 
     /// The kind's name.
@@ -72,13 +75,14 @@ impl FailureKind {
             Self::Interrupted => "interrupted",
             Self::Cancelled => "cancelled",
             Self::Unavailable => "unavailable",
+            Self::HopLimit => "hop_limit",
         }
     }
 
     /// Whether the run ends with this failure, whatever its retry policy.
     #[must_use]
     pub fn ends_run(self) -> bool {
-        matches!(self, Self::Permanent | Self::Cancelled)
+        matches!(self, Self::Permanent | Self::Cancelled | Self::HopLimit)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use innkeeper_model::BoxFuture;
-use innkeeper_model::execution::{Execution, ExecutionStatus, FailureKind};
+use innkeeper_model::event::HOPS_MAX;
+use innkeeper_model::execution::{Execution, ExecutionStatus, Failure, FailureKind};
 use innkeeper_model::id::EventId;
 use innkeeper_model::sandbox::{Effects, Invocation, Outcome, PublishedEvent, Report, StopReason};
 use innkeeper_store::{Claimed, NewEvent, Settled, Settlement, StoreError, Verdict};
@@ -62,7 +63,8 @@ fn stopped(mut stop: watch::Receiver<Option<StopReason>>) -> BoxFuture<StopReaso
 
 fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement {
     let completed_at = shared.clock.now().max(claimed.started_at);
-    let verdict = match report.outcome {
+    let outcome = end_chain(shared, claimed, report.outcome, &report.effects);
+    let verdict = match outcome {
         Outcome::Success(output) => success(shared, claimed, output, report.effects),
         Outcome::Failure(failure) => Verdict::Failure {
             kind: failure.kind,
@@ -79,6 +81,24 @@ fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement 
         verdict,
         receipt: report.receipt,
         logs: report.logs,
+    }
+}
+
+/// A handler that would make a chain of events too long fails instead.
+fn end_chain(shared: &Shared, claimed: &Claimed, outcome: Outcome, effects: &Effects) -> Outcome {
+    if claimed.hops < HOPS_MAX || !matches!(outcome, Outcome::Success(_)) {
+        return outcome;
+    }
+    let heard = |published: &&PublishedEvent| shared.is_heard(&claimed.tenant, published.event.as_str());
+    match effects.events.iter().find(heard) {
+        Some(published) => Outcome::Failure(Failure::new(
+            FailureKind::HopLimit,
+            format!(
+                "`{}` would be more than {HOPS_MAX} events after the first of its chain",
+                published.event
+            ),
+        )),
+        None => outcome,
     }
 }
 

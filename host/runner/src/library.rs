@@ -99,6 +99,18 @@ impl EmbeddedRunner {
         &self.runner
     }
 
+    /// Makes `name` known as a handler, for a sandbox that runs handlers of the embedding program. Uploaded components
+    /// are pushed with [`TaskRunner::push_plugin`] instead.
+    ///
+    /// # Errors
+    /// [`RunnerError::Invalid`] if the name is not valid; [`RunnerError::Refused`] if the sandbox refuses it.
+    pub async fn register_handler(&self, name: &str) -> Result<(), RunnerError> {
+        let parsed = name.parse().map_err(|error: innkeeper_model::id::InvalidId| {
+            RunnerError::Invalid(vec![FieldError::new("plugin", "invalid_plugin", error.to_string())])
+        })?;
+        self.runner.push_plugin(&self.tenant, parsed, name.as_bytes().into()).await.map(|_| ())
+    }
+
     /// Stores a task and returns its id.
     ///
     /// # Errors

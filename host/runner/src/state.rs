@@ -117,6 +117,12 @@ impl Shared {
         }
     }
 
+    /// Whether any task listens to `event`.
+    pub(crate) fn is_heard(&self, tenant: &TenantId, event: &str) -> bool {
+        let subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
+        subscriptions.get(tenant).is_some_and(|patterns| !patterns.matching(event).is_empty())
+    }
+
     /// The tasks that listen to `event`, each with an id for its run.
     pub(crate) fn listeners(&self, tenant: &TenantId, event: &str) -> Vec<(TaskId, RunId)> {
         let subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,5 @@
 //! The table `events`: an accepted event becomes one run per matching task, all in one transaction.
 
-use innkeeper_model::event::HOPS_MAX;
 use innkeeper_model::id::{EventId, RunId, TaskId, TenantId};
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::time::Timestamp;
@@ -109,8 +108,6 @@ fn fan_out(
         let Some(switches) = switches(connection, tenant, task)? else { continue };
         if switches.is_paused {
             skip::note(connection, tenant, task, &Skip::one(SkipReason::Paused, now))?;
-        } else if event.hops > HOPS_MAX {
-            skip::note(connection, tenant, task, &Skip::one(SkipReason::Hops, now))?;
         } else if overlap::make_room(connection, tenant, task, switches.overlap, now, &mut then)? {
             then.queued.extend(insert_run(connection, tenant, task, *run, &origin, now)?);
         }

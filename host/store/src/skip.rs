@@ -23,8 +23,6 @@ pub enum SkipReason {
     Paused,
     /// The task's rate limit was reached, and what is over it is dropped.
     RateLimited,
-    /// The event was the last of a chain that is too long.
-    Hops,
 }
 
 impl SkipReason {
@@ -36,7 +34,6 @@ impl SkipReason {
             Self::Overlap => "overlap",
             Self::Paused => "paused",
             Self::RateLimited => "rate_limited",
-            Self::Hops => "hops",
         }
     }
 }
@@ -45,7 +42,7 @@ impl FromStr for SkipReason {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let all = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited, Self::Hops];
+        let all = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited];
         let found = all.into_iter().find(|reason| reason.as_str() == text);
         found.ok_or_else(|| UnknownName(text.to_owned(), "skip reason"))
     }

@@ -2,6 +2,7 @@
 //! is told. Here time and failure are exact.
 
 mod events;
+mod library;
 mod lifecycle;
 mod limits;
 mod schedules;

@@ -7,6 +7,7 @@ mod server;
 mod task;
 
 use clap::{Args, Parser, Subcommand};
+use innkeeper_schedule::zone::TimezoneData;
 
 pub use execution::{EventVerb, ExecutionVerb, Publish};
 pub use plugin::{PluginVerb, Push};
@@ -16,7 +17,7 @@ pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};
 
 /// Runs other people's code on a schedule or on an event, safely, in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "innkeeper", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "innkeeper", version = version(), arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
@@ -27,6 +28,12 @@ pub struct Cli {
     /// Print the server's answer as JSON instead of a table.
     #[arg(long, global = true, help_heading = "Client options")]
     pub json: bool,
+}
+
+/// This program's version, and that of the time zone tables compiled in: they age, and whoever reads a wrong due time wants
+/// to know.
+fn version() -> String {
+    format!("{}, time zone tables {}", env!("CARGO_PKG_VERSION"), TimezoneData::Bundled.version())
 }
 
 /// Which server the client verbs talk to.

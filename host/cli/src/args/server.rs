@@ -26,6 +26,10 @@ pub struct ServeArgs {
     /// IANA time zone of tasks that name none. [default: UTC]
     #[arg(long, env = "INNKEEPER_TIMEZONE", value_name = "ZONE")]
     pub timezone: Option<String>,
+    /// The tables that say when clocks change: `bundled` (compiled in) or `system` (the machine's zoneinfo, which its
+    /// updates keep fresh). [default: bundled]
+    #[arg(long, env = "INNKEEPER_TIMEZONE_DATA", value_name = "SOURCE")]
+    pub timezone_data: Option<String>,
     /// How log lines are written: `text` or `json`. [default: text]
     #[arg(long, env = "INNKEEPER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,

@@ -6,7 +6,8 @@ use anyhow::{Context as _, bail};
 use innkeeper_model::problem::nearest;
 use serde::Deserialize;
 
-const KEYS: [&str; 6] = ["listen", "dataDir", "concurrency", "durability", "timezone", "logFormat"];
+const KEYS: [&str; 7] =
+    ["listen", "dataDir", "concurrency", "durability", "timezone", "timezoneData", "logFormat"];
 
 /// The `[server]` table as it is written. Nothing in it is checked but its shape.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,6 +23,8 @@ pub struct ServerSection {
     pub durability: Option<String>,
     /// `timezone`: an IANA name.
     pub timezone: Option<String>,
+    /// `timezoneData`: `bundled` or `system`.
+    pub timezone_data: Option<String>,
     /// `logFormat`: `text` or `json`.
     pub log_format: Option<String>,
 }

@@ -4,11 +4,11 @@ mod file;
 mod token;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use innkeeper_admin::Token;
-use innkeeper_schedule::zone::Zone;
+use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData, Zone};
 use innkeeper_store::Durability;
 
 pub use file::{ServerSection, check_keys};
@@ -33,6 +33,8 @@ pub struct ServerConfig {
     pub concurrency: u32,
     /// When a write counts as done.
     pub durability: Durability,
+    /// The tables that say when clocks change.
+    pub timezone_data: TimezoneData,
     /// The time zone of tasks that name none.
     pub timezone: Zone,
     /// How log lines are written.
@@ -83,6 +85,7 @@ impl ServerConfig {
             storage,
             concurrency: CONCURRENCY_DEFAULT,
             durability: Durability::Full,
+            timezone_data: TimezoneData::Bundled,
             timezone: Zone::utc(),
             log_format: LogFormat::Text,
             token: None,
@@ -96,12 +99,14 @@ impl ServerConfig {
         };
         let directory = args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into());
         let timezone = text(&args.timezone, file.timezone, "UTC");
+        let timezone_data = parse_timezone_data(&text(&args.timezone_data, file.timezone_data, "bundled"))?;
         let config = Self {
             listen: parse_listen(&text(&args.listen, file.listen, LISTEN_DEFAULT))?,
             storage: if args.memory { Storage::Memory } else { Storage::Directory(directory) },
             concurrency: args.concurrency.or(file.concurrency).unwrap_or(CONCURRENCY_DEFAULT),
             durability: parse_durability(&text(&args.durability, file.durability, "full"))?,
-            timezone: timezone.parse().context("timezone")?,
+            timezone: timezone_data.zone(&timezone).context("timezone")?,
+            timezone_data,
             log_format: parse_log_format(&text(&args.log_format, file.log_format, "text"))?,
             token,
         };
@@ -139,6 +144,14 @@ fn parse_durability(text: &str) -> anyhow::Result<Durability> {
         "full" => Ok(Durability::Full),
         "normal" => Ok(Durability::Normal),
         _ => bail!("durability: `{text}` must be `full` or `normal`"),
+    }
+}
+
+fn parse_timezone_data(text: &str) -> anyhow::Result<TimezoneData> {
+    match text {
+        "bundled" => Ok(TimezoneData::Bundled),
+        "system" => TimezoneData::system(Path::new(SYSTEM_DIRECTORY)).context("timezoneData"),
+        _ => bail!("timezoneData: `{text}` must be `bundled` or `system`"),
     }
 }
 
@@ -198,6 +211,7 @@ mod tests {
             ("[server]\nlisten = 'here'", "listen: `here` must be an address and a port"),
             ("[server]\nconcurrency = 0", "it must be 1 to 65536"),
             ("[server]\ndurability = 'max'", "`max` must be `full` or `normal`"),
+            ("[server]\ntimezoneData = 'none'", "`none` must be `bundled` or `system`"),
             ("[server]\nlogFormat = 'xml'", "`xml` must be `text` or `json`"),
             ("[server]\ntimezone = 'Europe/Roma'", "Europe/Rome"),
         ] {

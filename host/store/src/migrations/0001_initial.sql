@@ -188,7 +188,7 @@ CREATE TABLE skips (
     id         INTEGER PRIMARY KEY,
     tenant     TEXT NOT NULL REFERENCES tenants (id),
     taskId     TEXT NOT NULL,
-    reason     TEXT NOT NULL CHECK (reason IN ('misfire', 'overlap', 'paused', 'rate_limited', 'quota', 'expired', 'hops')),
+    reason     TEXT NOT NULL CHECK (reason IN ('misfire', 'overlap', 'paused', 'rate_limited', 'quota', 'expired')),
     fromAt     TEXT NOT NULL,
     toAt       TEXT NOT NULL,
     count      INTEGER NOT NULL CHECK (count >= 1)

@@ -1,0 +1,238 @@
+//! A fault in the middle of a mutation leaves the old state, never a mix: every verb of the store is interrupted at every
+//! kind of step, looked at, and then tried again without the fault.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use innkeeper_model::BoxFuture;
+use innkeeper_model::execution::{FailureKind, LogLevel, LogLine, Receipt};
+use innkeeper_model::id::{Digest, EventId, ExecutionId, RunId, TenantId};
+use innkeeper_model::limits::LimitWishes;
+use innkeeper_model::retry::RetryPolicy;
+use innkeeper_model::sandbox::KeyValueWrite;
+use innkeeper_model::task::{Misfire, Overlap, TaskDefinition, Trigger};
+use innkeeper_model::time::Timestamp;
+use innkeeper_store::{
+    ClaimRequest, DueDecision, Durability, Location, ManualRun, NewEvent, NewTask, PluginVersion, RunEnding,
+    Settlement, Skip, SkipReason, Store, StoreError, Verdict,
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+type Verb = fn(Store) -> BoxFuture<Result<(), StoreError>>;
+
+const TABLES: [&str; 9] =
+    ["tasks", "runs", "events", "task_executions", "logs", "kv", "skips", "plugins", "plugin_versions"];
+
+const VERBS: [(&str, Verb); 12] = [
+    ("create_task", |store| done(async move { store.create_task(&tenant(), task("new", cron())).await })),
+    ("replace_task", |store| done(async move { store.replace_task(&tenant(), task("hook", cron())).await })),
+    ("pause_task", |store| done(async move { store.pause_task(&tenant(), &id("hook")).await })),
+    ("delete_task", |store| done(async move { store.delete_task(&tenant(), &id("hook")).await })),
+    ("record_due", |store| done(async move { store.record_due(vec![due()], now()).await })),
+    ("record_events", |store| {
+        done(async move { store.record_events(&tenant(), vec![event(7), event(8)], now()).await })
+    }),
+    ("record_manual", |store| done(async move { store.record_manual(&tenant(), manual(), now()).await })),
+    ("claim", |store| done(async move { store.claim(vec![claim(1), claim(2)], now()).await })),
+    ("settle with effects", |store| done(async move { store.settle(settlement(success())).await })),
+    ("settle with a retry", |store| done(async move { store.settle(settlement(retry())).await })),
+    ("recover", |store| done(async move { store.recover(now()).await })),
+    ("put_plugin", |store| done(async move { store.put_plugin(&tenant(), version(b"second"), now()).await })),
+];
+
+fn done<T>(
+    verb: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> BoxFuture<Result<(), StoreError>> {
+    Box::pin(async move { verb.await.map(|_| ()) })
+}
+
+#[tokio::test]
+async fn a_fault_between_the_steps_of_a_mutation_leaves_the_state_before_it() {
+    let directory = TempDir::new().expect("a directory");
+    let original = directory.path().join("original.db");
+    prepare(&original).await;
+    let mut interrupted = 0;
+    for (name, verb) in VERBS {
+        for table in TABLES {
+            for step in ["INSERT", "UPDATE", "DELETE"] {
+                let copy = directory.path().join("copy.db");
+                std::fs::copy(&original, &copy).expect("a copy");
+                interrupted += usize::from(is_interrupted_cleanly(&copy, name, verb, table, step).await);
+                for file in ["copy.db", "copy.db-wal", "copy.db-shm"] {
+                    // The log and its index are gone already if the last connection closed in order.
+                    let _gone = std::fs::remove_file(directory.path().join(file));
+                }
+            }
+        }
+    }
+    assert!(interrupted >= 25, "only {interrupted} steps were interrupted: does the fault still work?");
+}
+
+/// Runs `verb` on the database with a fault at `step`. Returns whether the fault was met.
+async fn is_interrupted_cleanly(path: &Path, name: &str, verb: Verb, table: &str, step: &str) -> bool {
+    let store = open(path);
+    let database = Connection::open(path).expect("a second connection");
+    let fault =
+        format!("CREATE TRIGGER fault BEFORE {step} ON {table} BEGIN SELECT RAISE(ABORT, 'fault'); END");
+    database.execute_batch(&fault).expect("a trigger");
+    let before = contents(&database);
+    let met = verb(store.clone()).await.is_err();
+    if met {
+        assert_eq!(contents(&database), before, "{name} with a fault at {step} on {table}");
+        database.execute_batch("DROP TRIGGER fault").expect("the trigger goes");
+        let again = verb(store.clone()).await;
+        assert!(again.is_ok(), "{name} works after the fault at {step} on {table}: {again:?}");
+    }
+    assert_ne!(contents(&database), before, "{name} does something");
+    met
+}
+
+/// Every row of every table, as text.
+fn contents(database: &Connection) -> String {
+    let mut text = String::new();
+    for table in TABLES {
+        let mut statement = database.prepare(&format!("SELECT * FROM {table}")).expect("a query");
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).expect("rows");
+        while let Some(row) = rows.next().expect("a row") {
+            for column in 0..columns {
+                text.push_str(&format!("{table}.{column}={:?} ", row.get_ref(column).expect("a value")));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// A database with an event task that has one run running and two waiting, and a task that is due.
+async fn prepare(path: &Path) {
+    let store = open(path);
+    store.put_plugin(&tenant(), version(b"first"), now()).await.expect("a plugin");
+    let hook = Trigger::OnEvent("a".parse().expect("a pattern"));
+    store.create_task(&tenant(), task("hook", hook)).await.expect("a task");
+    store.create_task(&tenant(), task("due", cron())).await.expect("a task");
+    for number in 0..3 {
+        store.record_events(&tenant(), vec![event(number)], now()).await.expect("an event");
+    }
+    store.claim(vec![claim(0)], now()).await.expect("a claim");
+    let database = Connection::open(path).expect("a second connection");
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("one file");
+}
+
+fn open(path: &Path) -> Store {
+    Store::open(&Location::File(path.to_owned()), Durability::Normal).expect("a store")
+}
+
+fn tenant() -> TenantId {
+    TenantId::default_tenant()
+}
+
+fn now() -> Timestamp {
+    "2025-01-01T00:01:00Z".parse().expect("a time")
+}
+
+fn id(task: &str) -> innkeeper_model::id::TaskId {
+    task.parse().expect("an id")
+}
+
+fn run(number: u8) -> RunId {
+    RunId::new(now(), [number; 10])
+}
+
+fn cron() -> Trigger {
+    Trigger::Cron("* * * * *".to_owned())
+}
+
+fn task(name: &str, trigger: Trigger) -> NewTask {
+    let next_run_at = trigger.cron().map(|_| now());
+    let definition = TaskDefinition {
+        id: id(name),
+        name: None,
+        overlap: Overlap::default_for(&trigger),
+        trigger,
+        timezone: "UTC".to_owned(),
+        plugin: "plugin".parse().expect("a plugin"),
+        retry: RetryPolicy::ONCE,
+        rate_limit: None,
+        misfire: Misfire::RunOnce,
+        concurrency: None,
+        limits: LimitWishes::default(),
+        is_paused: false,
+        metadata: Some(Arc::from("{}")),
+    };
+    NewTask { definition, next_run_at, created_at: now() }
+}
+
+fn version(component: &[u8]) -> PluginVersion {
+    PluginVersion {
+        name: "plugin".parse().expect("a name"),
+        digest: Digest::of(component),
+        imports: Vec::new(),
+        component: component.into(),
+    }
+}
+
+/// The event that makes run `number`.
+fn event(number: u8) -> NewEvent {
+    NewEvent {
+        id: EventId::new(now(), [number; 10]),
+        event: "a".parse().expect("a name"),
+        data: Some("1".to_owned()),
+        hops: 0,
+        source: None,
+        idempotency_key: None,
+        listeners: vec![(id("hook"), run(number))],
+    }
+}
+
+fn manual() -> ManualRun {
+    ManualRun { task_id: id("hook"), run_id: run(99), event: None, data: None }
+}
+
+fn due() -> DueDecision {
+    DueDecision {
+        tenant: tenant(),
+        task_id: id("due"),
+        due_at: now(),
+        fire: vec![(now(), run(50))],
+        skips: vec![Skip::one(SkipReason::Misfire, now())],
+        cursor: now(),
+        next_run_at: None,
+    }
+}
+
+fn claim(number: u8) -> ClaimRequest {
+    ClaimRequest {
+        tenant: tenant(),
+        run_id: run(number),
+        execution_id: ExecutionId::new(now(), [number; 10]),
+    }
+}
+
+fn settlement(verdict: Verdict) -> Settlement {
+    let line = LogLine { at: now(), level: LogLevel::Info, message: "a line".to_owned() };
+    Settlement {
+        tenant: tenant(),
+        task_id: id("hook"),
+        run_id: run(0),
+        execution_id: ExecutionId::new(now(), [0; 10]),
+        completed_at: now(),
+        verdict,
+        receipt: Receipt::default(),
+        logs: vec![line],
+    }
+}
+
+fn success() -> Verdict {
+    let write = KeyValueWrite { bucket: "b".to_owned(), key: "k".to_owned(), value: Some(vec![1]) };
+    Verdict::Success { output: Some("1".to_owned()), writes: vec![write], events: vec![event(9)] }
+}
+
+fn retry() -> Verdict {
+    Verdict::Failure {
+        kind: FailureKind::Timeout,
+        error: "too slow".to_owned(),
+        run: RunEnding::Retry(now()),
+    }
+}
