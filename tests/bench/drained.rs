@@ -28,11 +28,11 @@ pub(crate) async fn measure(table: &mut Table, size: Size) {
     let open = json!({"id": "greet", "type": "event", "onEvent": "greet", "plugin": "greeter"});
     let config = innkeeper_model::task_config::TaskConfig::from_json(open).expect("a config");
     host.runner.replace_task(&host.tenant, config).await.expect("replaced");
-    let waiting = host.runner.stats(&host.tenant).await.expect("stats").queued_runs;
-    let begun = now();
+    let total = size.count / GROUP.min(size.count) * GROUP.min(size.count);
+    let (begun, before) = (now(), host.count());
+    host.ended(total).await;
     host.idle().await;
-    let waiting = usize::try_from(waiting).unwrap_or(0);
-    let figure = per_second(waiting, begun.elapsed().as_secs_f64());
+    let figure = per_second(total - before, begun.elapsed().as_secs_f64());
     table.row("executions drained", figure, "60,000/s");
     host.runner.shutdown(std::future::pending()).await;
 }

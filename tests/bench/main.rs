@@ -8,6 +8,7 @@ mod events;
 mod latency;
 mod many_tasks;
 mod matching;
+mod path;
 mod probe;
 mod table;
 
@@ -20,13 +21,30 @@ fn main() {
     let size = if quick { Size::QUICK } else { Size::FULL };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut table = Table::default();
+    // `cargo bench -p innkeeper-tests -- drained` measures one group alone.
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |group: &str| wanted.is_empty() || wanted.iter().any(|name| name == group);
     runtime.block_on(async {
-        matching::measure(&mut table, size);
-        latency::idle(&mut table, size).await;
-        latency::due_at_once(&mut table, size).await;
-        drained::measure(&mut table, size).await;
-        events::measure(&mut table, size).await;
-        many_tasks::measure(&mut table, size).await;
+        if is_wanted("matching") {
+            matching::measure(&mut table, size);
+        }
+        if is_wanted("path") {
+            path::measure(&mut table, size).await;
+        }
+        if is_wanted("latency") {
+            latency::idle(&mut table, size).await;
+            latency::due_at_once(&mut table, size).await;
+        }
+        if is_wanted("drained") {
+            drained::measure(&mut table, size).await;
+        }
+        if is_wanted("events") {
+            events::measure(&mut table, size).await;
+        }
+        if is_wanted("tasks") {
+            many_tasks::measure(&mut table, size).await;
+        }
     });
     table.print();
 }

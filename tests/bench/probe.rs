@@ -11,7 +11,7 @@ use innkeeper_model::sandbox::{Admission, Invocation, Refusal, Report, Sandbox, 
 use innkeeper_model::task_config::TaskConfig;
 use innkeeper_runner::{RunnerConfig, TaskRunner};
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
-use innkeeper_store::{Durability, Location, Store};
+use innkeeper_store::{Durability, Location, Preset, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
@@ -91,6 +91,11 @@ impl Host {
         self.runner.create_task(&self.tenant, config).await.expect("a valid task");
     }
 
+    /// How many executions have left the sandbox.
+    pub(crate) fn count(&self) -> usize {
+        self.probe.0.ended.load(Ordering::SeqCst)
+    }
+
     /// Waits until so many executions in all have left the sandbox.
     pub(crate) async fn ended(&self, count: usize) {
         loop {
@@ -104,15 +109,19 @@ impl Host {
         }
     }
 
-    /// Waits until nothing is queued and nothing runs.
+    /// Expects that nothing is queued or runs, once the last settlement is stored.
     pub(crate) async fn idle(&self) {
-        loop {
+        // Settlements are stored in the order in which they come: what is written now comes after the last one.
+        let marker =
+            Preset { name: "@marker".to_owned(), description: String::new(), cron: "0 0 * * *".to_owned() };
+        for _ in 0..1000 {
+            self.runner.put_preset(marker.clone()).await.expect("a write");
             let stats = self.runner.stats(&self.tenant).await.expect("stats");
             if stats.queued_runs == 0 && stats.running_runs == 0 {
                 return;
             }
-            tokio::task::yield_now().await;
         }
+        panic!("something is left over");
     }
 }
 

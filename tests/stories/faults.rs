@@ -1,6 +1,7 @@
 //! A fault in the middle of a mutation leaves the old state, never a mix: every verb of the store is interrupted at every
 //! kind of step, looked at, and then tried again without the fault.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ const VERBS: [(&str, Verb); 12] = [
     ("create_task", |store| done(async move { store.create_task(&tenant(), task("new", cron())).await })),
     ("replace_task", |store| done(async move { store.replace_task(&tenant(), task("hook", cron())).await })),
     ("pause_task", |store| done(async move { store.pause_task(&tenant(), &id("hook")).await })),
-    ("delete_task", |store| done(async move { store.delete_task(&tenant(), &id("hook")).await })),
+    ("delete_task", |store| done(async move { store.delete_task(&tenant(), &id("hook"), now()).await })),
     ("record_due", |store| done(async move { store.record_due(vec![due()], now()).await })),
     ("record_events", |store| {
         done(async move { store.record_events(&tenant(), vec![event(7), event(8)], now()).await })
@@ -56,13 +57,10 @@ async fn a_fault_between_the_steps_of_a_mutation_leaves_the_state_before_it() {
     for (name, verb) in VERBS {
         for table in TABLES {
             for step in ["INSERT", "UPDATE", "DELETE"] {
-                let copy = directory.path().join("copy.db");
+                // A file of its own each time: the writer of the one before may still be closing.
+                let copy = directory.path().join(format!("{name} {table} {step}.db"));
                 std::fs::copy(&original, &copy).expect("a copy");
                 interrupted += usize::from(is_interrupted_cleanly(&copy, name, verb, table, step).await);
-                for file in ["copy.db", "copy.db-wal", "copy.db-shm"] {
-                    // The log and its index are gone already if the last connection closed in order.
-                    let _gone = std::fs::remove_file(directory.path().join(file));
-                }
             }
         }
     }
@@ -97,7 +95,8 @@ fn contents(database: &Connection) -> String {
         let mut rows = statement.query([]).expect("rows");
         while let Some(row) = rows.next().expect("a row") {
             for column in 0..columns {
-                text.push_str(&format!("{table}.{column}={:?} ", row.get_ref(column).expect("a value")));
+                let value = row.get_ref(column).expect("a value");
+                write!(text, "{table}.{column}={value:?} ").expect("a string takes text");
             }
             text.push('\n');
         }
@@ -217,6 +216,7 @@ fn settlement(verdict: Verdict) -> Settlement {
         task_id: id("hook"),
         run_id: run(0),
         execution_id: ExecutionId::new(now(), [0; 10]),
+        is_one_off: false,
         completed_at: now(),
         verdict,
         receipt: Receipt::default(),

@@ -4,15 +4,6 @@
 
 use crate::task::Overlap;
 
-/// The live runs of a task, as the store counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LiveRuns {
-    /// Runs that have started and not ended.
-    pub started: u32,
-    /// Runs that have not started yet.
-    pub waiting: u32,
-}
-
 /// What becomes of a new due time or event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRecord {
@@ -26,12 +17,11 @@ pub enum OnRecord {
     CancelPrevious,
 }
 
-/// Decides when a due time or an event is recorded.
+/// Decides when a due time or an event is recorded; a task is busy while it has a run, started or not.
 #[must_use]
-pub fn on_record(policy: Overlap, live: LiveRuns) -> OnRecord {
-    let idle = live == LiveRuns::default();
+pub fn on_record(policy: Overlap, is_busy: bool) -> OnRecord {
     match policy {
-        _ if idle => OnRecord::Record,
+        _ if !is_busy => OnRecord::Record,
         Overlap::Allow => OnRecord::Record,
         Overlap::Skip => OnRecord::Skip,
         Overlap::Queue => OnRecord::ReplaceWaiting,
@@ -54,17 +44,16 @@ mod tests {
     #[test]
     fn an_idle_task_always_records() {
         for policy in Overlap::ALL {
-            assert_eq!(on_record(policy, LiveRuns::default()), OnRecord::Record);
+            assert_eq!(on_record(policy, false), OnRecord::Record);
         }
     }
 
     #[test]
     fn each_policy_has_its_own_way_with_a_busy_task() {
-        let busy = LiveRuns { started: 1, waiting: 0 };
-        assert_eq!(on_record(Overlap::Allow, busy), OnRecord::Record);
-        assert_eq!(on_record(Overlap::Skip, busy), OnRecord::Skip);
-        assert_eq!(on_record(Overlap::Queue, busy), OnRecord::ReplaceWaiting);
-        assert_eq!(on_record(Overlap::CancelPrevious, busy), OnRecord::CancelPrevious);
+        assert_eq!(on_record(Overlap::Allow, true), OnRecord::Record);
+        assert_eq!(on_record(Overlap::Skip, true), OnRecord::Skip);
+        assert_eq!(on_record(Overlap::Queue, true), OnRecord::ReplaceWaiting);
+        assert_eq!(on_record(Overlap::CancelPrevious, true), OnRecord::CancelPrevious);
     }
 
     #[test]

@@ -15,18 +15,18 @@ use crate::fire::NAP;
 use crate::state::Shared;
 use crate::verdict::after_failure;
 
-/// Runs a claimed execution to its end and settles it. The slot is free again when this is done.
+/// Runs a claimed execution to its end and settles it. The slot is free again as soon as the sandbox is.
 pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
     let stop = shared.register(claimed.execution_id);
     let report = shared.sandbox.execute(invocation(&shared, &claimed), stopped(stop)).await;
     shared.unregister(&claimed.execution_id);
+    drop(slot);
     let settlement = settlement(&shared, &claimed, report);
     if let Some(settled) = settle(&shared, &settlement).await {
         tell(&shared, &claimed, settlement, &settled);
         shared.follow(settled.then);
     }
     shared.reopen(&claimed.tenant, &claimed.task_id);
-    drop(slot);
 }
 
 fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
@@ -77,6 +77,7 @@ fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement 
         task_id: claimed.task_id.clone(),
         run_id: claimed.run_id,
         execution_id: claimed.execution_id,
+        is_one_off: claimed.is_one_off,
         completed_at,
         verdict,
         receipt: report.receipt,
@@ -119,22 +120,22 @@ fn success(shared: &Shared, claimed: &Claimed, output: Option<String>, effects: 
     }
 }
 
-/// Settles, again and again while the store cannot write but may be able to later. `None` if it has stopped: then the
-/// next start finds the execution running, and recovers it.
+/// Settles, again and again while the store cannot write but may be able to later. `None` if it has stopped, or if the
+/// runner stops meanwhile: then the next start finds the execution running, and recovers it.
 async fn settle(shared: &Shared, settlement: &Settlement) -> Option<Settled> {
     let id = settlement.execution_id;
     loop {
-        match shared.store.settle(settlement.clone()).await {
+        let error = match shared.store.settle(settlement.clone()).await {
             Ok(settled) => return Some(settled),
-            Err(error @ (StoreError::Full | StoreError::Locked)) => {
-                tracing::error!(execution_id = %id, %error, "run.settle failed, will be tried again");
-                tokio::time::sleep(NAP).await;
-            }
-            Err(error) => {
-                tracing::error!(execution_id = %id, %error, "run.settle failed");
-                return None;
-            }
+            Err(error) => error,
+        };
+        let passes = matches!(error, StoreError::Full | StoreError::Locked | StoreError::Sqlite(_));
+        let again = passes && !shared.stopping.is_cancelled();
+        tracing::error!(execution_id = %id, %error, again, "run.settle failed");
+        if !again {
+            return None;
         }
+        tokio::time::sleep(NAP).await;
     }
 }
 

@@ -140,7 +140,7 @@ impl TaskRunner {
     pub async fn delete_task(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
         let shared = &self.0;
         let task = self.get_task(tenant, id).await?;
-        let deleted = shared.store.delete_task(tenant, id).await?;
+        let deleted = shared.store.delete_task(tenant, id, shared.clock.now()).await?;
         let deleted = deleted.ok_or_else(|| RunnerError::not_found("task", id))?;
         shared.lock_queue().forget(tenant, id);
         for execution in &deleted.running {

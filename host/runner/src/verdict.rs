@@ -49,6 +49,7 @@ mod tests {
             metadata: None,
             retry: RetryPolicy { max_attempts, ..RetryPolicy::ONCE },
             limits: LimitWishes::default(),
+            is_one_off: false,
             rate_left: None,
         }
     }

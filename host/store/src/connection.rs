@@ -37,8 +37,10 @@ pub enum Durability {
 /// newer version wrote, is left as it is.
 pub(crate) fn open_writer(location: &Location, durability: Durability) -> Result<Connection, StoreError> {
     let mut connection = match location {
-        Location::Memory => Connection::open_in_memory()?,
-        Location::File(path) => Connection::open(path).map_err(|error| cannot_open(path, &error))?,
+        Location::Memory => Connection::open_in_memory_with_flags(writing_flags())?,
+        Location::File(path) => {
+            Connection::open_with_flags(path, writing_flags()).map_err(|error| cannot_open(path, &error))?
+        }
     };
     connection.busy_timeout(Duration::from_secs(5))?;
     check_owner(&connection, location)?;
@@ -46,6 +48,11 @@ pub(crate) fn open_writer(location: &Location, durability: Durability) -> Result
     configure(&connection, durability)?;
     migrate(&mut connection, location)?;
     Ok(connection)
+}
+
+/// One thread at a time uses a connection, so SQLite need not guard it.
+fn writing_flags() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 
 /// Opens a connection that can only read.

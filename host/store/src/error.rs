@@ -25,6 +25,9 @@ pub enum StoreError {
     /// Another program holds the database's lock.
     #[error("the database is locked by another program; nothing was stored")]
     Locked,
+    /// The disk failed or the file is damaged. The store stops: nothing can be promised any more.
+    #[error("the database cannot be relied on any more: {0}")]
+    Broken(String),
     /// A row does not hold what its column should.
     #[error("the database holds a bad value: {0}")]
     BadRow(String),
@@ -42,10 +45,14 @@ pub enum StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match &error {
-            rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DiskFull => Self::Full,
-            rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DatabaseBusy => {
-                Self::Locked
-            }
+            rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
+                ErrorCode::DiskFull => Self::Full,
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Locked,
+                ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+                    Self::Broken(error.to_string())
+                }
+                _ => Self::Sqlite(error.to_string()),
+            },
             rusqlite::Error::FromSqlConversionFailure(_, _, source) => Self::BadRow(source.to_string()),
             _ => Self::Sqlite(error.to_string()),
         }

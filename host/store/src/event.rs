@@ -75,7 +75,7 @@ pub(crate) fn record(
     let id = event.id.to_string();
     let sql =
         "INSERT INTO events (tenant, id, event, data, publishedAt, hops, runs, sourceRunId, idempotencyKey)
-        VALUES (:tenant, :id, :event, :data, :now, :hops, 0, :source, :key)";
+        VALUES (:tenant, :id, :event, :data, :now, :hops, :runs, :source, :key)";
     connection.prepare_cached(sql)?.execute(named_params! {
         ":tenant": tenant.as_str(),
         ":id": id,
@@ -83,12 +83,14 @@ pub(crate) fn record(
         ":data": event.data,
         ":now": now.to_string(),
         ":hops": event.hops,
+        ":runs": event.listeners.len(),
         ":source": event.source.map(|run| run.to_string()),
         ":key": event.idempotency_key,
     })?;
     let then = fan_out(connection, tenant, event, now)?;
     let runs = u32::try_from(then.queued.len()).unwrap_or(u32::MAX);
-    if runs > 0 {
+    // A listener may be gone, paused or busy.
+    if then.queued.len() != event.listeners.len() {
         let sql = "UPDATE events SET runs = ?3 WHERE tenant = ?1 AND id = ?2";
         connection.prepare_cached(sql)?.execute((tenant.as_str(), id, runs))?;
     }

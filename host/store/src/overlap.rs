@@ -1,7 +1,7 @@
 //! Runs of one task that meet: what the policy says is asked of the model, what it needs is counted from live rows.
 
 use innkeeper_model::id::{TaskId, TenantId};
-use innkeeper_model::overlap::{LiveRuns, OnRecord, may_start, on_record};
+use innkeeper_model::overlap::{OnRecord, may_start, on_record};
 use innkeeper_model::task::Overlap;
 use innkeeper_model::time::Timestamp;
 use rusqlite::Connection;
@@ -25,7 +25,7 @@ pub(crate) fn make_room(
     if policy == Overlap::Allow {
         return Ok(true);
     }
-    match on_record(policy, live_runs(connection, tenant, task)?) {
+    match on_record(policy, is_busy(connection, tenant, task)?) {
         OnRecord::Record => {}
         OnRecord::Skip => {
             skip::note(connection, tenant, task, &Skip::one(SkipReason::Overlap, at))?;
@@ -59,13 +59,9 @@ pub(crate) fn is_blocked(
     Ok(!may_start(policy, concurrency, started, running))
 }
 
-fn live_runs(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<LiveRuns, StoreError> {
-    let sql = "SELECT count(*) FILTER (WHERE firstStartedAt IS NOT NULL),
-            count(*) FILTER (WHERE firstStartedAt IS NULL)
-        FROM runs WHERE tenant = ?1 AND taskId = ?2";
-    let key = [tenant.as_str(), task.as_str()];
-    let read = |row: &rusqlite::Row<'_>| Ok(LiveRuns { started: row.get(0)?, waiting: row.get(1)? });
-    Ok(connection.prepare_cached(sql)?.query_row(key, read)?)
+fn is_busy(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM runs WHERE tenant = ?1 AND taskId = ?2";
+    Ok(connection.prepare_cached(sql)?.exists([tenant.as_str(), task.as_str()])?)
 }
 
 /// Takes out the runs that have not started, other than those somebody started by hand.

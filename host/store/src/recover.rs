@@ -24,8 +24,7 @@ struct Orphan {
     task: TaskId,
     run: RunId,
     execution: ExecutionId,
-    /// `None` if the run is gone: its task was deleted while it ran.
-    interruptions: Option<u32>,
+    interruptions: u32,
 }
 
 impl Store {
@@ -51,16 +50,15 @@ fn recover(connection: &Connection, now: Timestamp) -> Result<Recovered, StoreEr
 }
 
 fn orphans(connection: &Connection) -> Result<Vec<Orphan>, StoreError> {
-    let sql = "SELECT x.tenant, x.taskId, x.runId, x.id, r.interruptions
-        FROM task_executions x LEFT JOIN runs r ON r.tenant = x.tenant AND r.id = x.runId
-        WHERE x.status = 'running' ORDER BY x.tenant, x.id";
+    let sql = "SELECT tenant, taskId, id, executionId, interruptions FROM runs
+        WHERE firstStartedAt IS NOT NULL AND state = 'running' ORDER BY tenant, id";
     let mut statement = connection.prepare(sql)?;
     let read = |row: &Row<'_>| {
         Ok(Orphan {
             tenant: row.parsed("tenant")?,
             task: row.parsed("taskId")?,
-            run: row.parsed("runId")?,
-            execution: row.parsed("id")?,
+            run: row.parsed("id")?,
+            execution: row.parsed("executionId")?,
             interruptions: row.plain("interruptions")?,
         })
     };
@@ -79,9 +77,8 @@ fn close_execution(connection: &Connection, orphan: &Orphan, now: Timestamp) -> 
 
 /// Returns whether the run ended.
 fn settle_run(connection: &Connection, orphan: &Orphan, now: Timestamp) -> Result<bool, StoreError> {
-    let Some(interruptions) = orphan.interruptions else { return Ok(false) };
     let (tenant, run) = (orphan.tenant.as_str(), orphan.run.to_string());
-    match decide(interruptions) {
+    match decide(orphan.interruptions) {
         Recovery::End => {
             connection.execute("DELETE FROM runs WHERE tenant = ?1 AND id = ?2", params![tenant, run])?;
             Ok(true)

@@ -1,5 +1,6 @@
 //! The table `runs`: claiming what is queued.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
@@ -9,7 +10,7 @@ use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::task::{Overlap, RateLimit};
 use innkeeper_model::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::rate::Pass;
 use crate::value::Columns as _;
@@ -82,6 +83,8 @@ pub struct Claimed {
     pub retry: RetryPolicy,
     /// The task's limits.
     pub limits: LimitWishes,
+    /// Whether the task runs once and is then cleaned up.
+    pub is_one_off: bool,
     /// How many more executions the task's rate limit lets start now; `None` if it has none.
     pub rate_left: Option<u32>,
 }
@@ -92,8 +95,15 @@ impl Store {
     /// # Errors
     /// Those of the store; then nothing is claimed.
     pub async fn claim(&self, requests: Vec<ClaimRequest>, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
-        self.write(move |connection| requests.iter().map(|request| claim(connection, request, now)).collect())
-            .await
+        self.write(move |connection| {
+            let claims: Vec<Claim> = requests
+                .iter()
+                .map(|request| claim(connection, request, now))
+                .collect::<Result<_, StoreError>>()?;
+            show_running(connection, &claims)?;
+            Ok(claims)
+        })
+        .await
     }
 }
 
@@ -101,7 +111,8 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     let sql = "SELECT r.taskId, r.trigger, r.scheduledAt, r.attempt, r.firstStartedAt, r.requeues, r.hops,
             r.plugin, r.pluginDigest, r.eventId, coalesce(e.event, r.event) AS event,
             coalesce(e.data, r.data) AS data, t.isPaused, t.metadata, t.retryPolicy, t.limits,
-            t.overlap, t.concurrency, t.rateLimit, t.rateCount, t.rateWindow
+            t.overlap, t.concurrency, t.rateLimit, t.rateCount, t.rateWindow,
+            t.cron IS NULL AND t.onEvent IS NULL AS isOneOff
         FROM runs r JOIN tasks t ON t.tenant = r.tenant AND t.id = r.taskId
             LEFT JOIN events e ON e.tenant = r.tenant AND e.id = r.eventId
         WHERE r.tenant = ?1 AND r.id = ?2 AND r.state = 'queued'";
@@ -172,6 +183,7 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         metadata: row.plain::<Option<String>>("metadata")?.map(Arc::from),
         retry: row.json("retryPolicy")?.unwrap_or(RetryPolicy::ONCE),
         limits: row.json("limits")?.unwrap_or_default(),
+        is_one_off: row.plain("isOneOff")?,
         rate_left: None,
     })
 }
@@ -184,27 +196,40 @@ fn start(connection: &Connection, claimed: &Claimed, event_id: Option<&str>) -> 
         WHERE tenant = ?1 AND id = ?2";
     connection.prepare_cached(sql)?.execute((tenant, &run, &execution, &now))?;
     let sql =
-        "INSERT INTO task_executions (id, taskId, status, startedAt, attempt, tenant, runId, trigger, event,
+        "INSERT INTO task_executions (tenant, id, taskId, status, startedAt, attempt, runId, trigger, event,
             eventId, scheduledAt, plugin, pluginDigest)
-        VALUES (:id, :task, 'running', :now, :attempt, :tenant, :run, :trigger, :event,
-            :eventId, :scheduledAt, :plugin, :digest)";
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":id": execution,
-        ":task": claimed.task_id.as_str(),
-        ":now": now,
-        ":attempt": claimed.attempt,
-        ":tenant": tenant,
-        ":run": run,
-        ":trigger": claimed.trigger.as_str(),
-        ":event": claimed.event,
-        ":eventId": event_id,
-        ":scheduledAt": claimed.scheduled_at.map(|at| at.to_string()),
-        ":plugin": claimed.plugin.as_str(),
-        ":digest": claimed.digest.to_string(),
-    })?;
+        VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    connection.prepare_cached(sql)?.execute(params![
+        tenant,
+        execution,
+        claimed.task_id.as_str(),
+        now,
+        claimed.attempt,
+        run,
+        claimed.trigger.as_str(),
+        claimed.event,
+        event_id,
+        claimed.scheduled_at.map(|at| at.to_string()),
+        claimed.plugin.as_str(),
+        claimed.digest.to_string(),
+    ])?;
+    Ok(())
+}
+
+/// Writes into the tasks that they run, once each.
+fn show_running(connection: &Connection, claims: &[Claim]) -> Result<(), StoreError> {
+    let mut latest: BTreeMap<(&TenantId, &TaskId), &Claimed> = BTreeMap::new();
+    for claim in claims {
+        if let Claim::Started(claimed) = claim {
+            latest.insert((&claimed.tenant, &claimed.task_id), claimed);
+        }
+    }
     let sql =
         "UPDATE tasks SET status = 'running', lastRunAt = ?3, attempts = ?4 WHERE tenant = ?1 AND id = ?2";
-    let values = (tenant, claimed.task_id.as_str(), &now, claimed.attempt);
-    connection.prepare_cached(sql)?.execute(values)?;
+    let mut statement = connection.prepare_cached(sql)?;
+    for ((tenant, task), claimed) in latest {
+        let started_at = claimed.started_at.to_string();
+        statement.execute((tenant.as_str(), task.as_str(), started_at, claimed.attempt))?;
+    }
     Ok(())
 }

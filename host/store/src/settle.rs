@@ -4,11 +4,12 @@ use innkeeper_model::execution::{ExecutionStatus, FailureKind, LogLine, Receipt}
 use innkeeper_model::id::{ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::sandbox::KeyValueWrite;
 use innkeeper_model::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::event::{self, NewEvent};
 use crate::record::{Consequences, QueuedRun};
 use crate::value::to_json;
+use crate::writer::Transaction;
 use crate::{Store, StoreError, key_value};
 
 /// How an execution ended.
@@ -22,6 +23,8 @@ pub struct Settlement {
     pub run_id: RunId,
     /// The execution.
     pub execution_id: ExecutionId,
+    /// Whether its task runs once and is then cleaned up.
+    pub is_one_off: bool,
     /// When it ended.
     pub completed_at: Timestamp,
     /// What came of it.
@@ -81,11 +84,12 @@ impl Store {
     /// # Errors
     /// Those of the store; then the execution is still running, as far as the database knows.
     pub async fn settle(&self, settlement: Settlement) -> Result<Settled, StoreError> {
-        self.write(move |connection| settle(connection, &settlement)).await
+        self.write(move |transaction| settle(transaction, &settlement)).await
     }
 }
 
-fn settle(connection: &Connection, settlement: &Settlement) -> Result<Settled, StoreError> {
+fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Settled, StoreError> {
+    let connection: &Connection = transaction;
     let mut settled = Settled::default();
     write_execution(connection, settlement)?;
     write_logs(connection, settlement)?;
@@ -110,7 +114,11 @@ fn settle(connection: &Connection, settlement: &Settlement) -> Result<Settled, S
             settled.then.queued.extend(requeue(connection, settlement, now, "requeues = requeues + 1")?);
         }
     }
-    settled.task_removed = refresh_task(connection, tenant, &settlement.task_id)?;
+    if settlement.is_one_off {
+        settled.task_removed = refresh_task(connection, tenant, &settlement.task_id)?;
+    } else {
+        transaction.refresh_later(tenant, &settlement.task_id);
+    }
     Ok(settled)
 }
 
@@ -121,24 +129,23 @@ fn write_execution(connection: &Connection, settlement: &Settlement) -> Result<(
             (ExecutionStatus::Failed, None, Some(kind.as_str()), Some(error.as_str()))
         }
     };
-    let sql =
-        "UPDATE task_executions SET status = :status, completedAt = :now, output = :output, kind = :kind,
-            error = :error, receipt = :receipt
-        WHERE tenant = :tenant AND id = :id AND status = 'running'";
-    let changed = connection.prepare_cached(sql)?.execute(named_params! {
-        ":status": status.as_str(),
-        ":now": settlement.completed_at.to_string(),
-        ":output": output,
-        ":kind": kind,
-        ":error": error,
-        ":receipt": to_json(&settlement.receipt)?,
-        ":tenant": settlement.tenant.as_str(),
-        ":id": settlement.execution_id.to_string(),
-    })?;
-    if changed == 1 {
+    let sql = "UPDATE task_executions SET status = ?3, completedAt = ?4, output = ?5, kind = ?6, error = ?7,
+            receipt = ?8 WHERE tenant = ?1 AND id = ?2 AND status = 'running'";
+    let (tenant, id) = (settlement.tenant.as_str(), settlement.execution_id.to_string());
+    let (now, receipt) = (settlement.completed_at.to_string(), to_json(&settlement.receipt)?);
+    let values = params![tenant, id, status.as_str(), now, output, kind, error, receipt];
+    let changed = connection.prepare_cached(sql)?.execute(values)?;
+    if changed == 1 || add_receipt(connection, tenant, &id, &receipt)? {
         return Ok(());
     }
-    Err(StoreError::BadRow(format!("task_executions: `{}` is not running", settlement.execution_id)))
+    Err(StoreError::BadRow(format!("task_executions: `{id}` is not running")))
+}
+
+/// An execution whose task was deleted while it ran is closed already; only its receipt is missing.
+fn add_receipt(connection: &Connection, tenant: &str, id: &str, receipt: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE task_executions SET receipt = ?3
+        WHERE tenant = ?1 AND id = ?2 AND kind = 'cancelled' AND receipt IS NULL";
+    Ok(connection.prepare_cached(sql)?.execute([tenant, id, receipt])? == 1)
 }
 
 fn write_logs(connection: &Connection, settlement: &Settlement) -> Result<(), StoreError> {
@@ -194,7 +201,7 @@ pub(crate) fn refresh_task(
             attempts = CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.tenant = ?1 AND r.taskId = ?2
                 AND r.firstStartedAt IS NOT NULL) THEN attempts ELSE 0 END,
             status = CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.tenant = ?1 AND r.taskId = ?2
-                AND r.state = 'running') THEN 'running' WHEN isPaused THEN 'paused' ELSE 'pending' END
+                AND r.firstStartedAt IS NOT NULL AND r.state = 'running') THEN 'running' WHEN isPaused THEN 'paused' ELSE 'pending' END
         WHERE tenant = ?1 AND id = ?2
         RETURNING cron IS NULL AND onEvent IS NULL AND cursor IS NOT NULL";
     let key = [tenant.as_str(), task.as_str()];

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::connection::{Durability, Location, open_writer};
 use crate::readers::Readers;
-use crate::writer::Writer;
+use crate::writer::{Transaction, Writer};
 use crate::{StoreError, tenant};
 
 /// A handle on the database; clones share it.
@@ -37,7 +37,7 @@ impl Store {
 
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        command: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        command: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.submit(command).await
     }

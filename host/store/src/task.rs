@@ -149,13 +149,19 @@ impl Store {
         .await
     }
 
-    /// Deletes a task with its runs; its executions stay in the audit trail. `None` if it does not exist.
+    /// Deletes a task with its runs; its executions stay in the audit trail, those that run closed as cancelled. `None`
+    /// if it does not exist.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn delete_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Deleted>, StoreError> {
+    pub async fn delete_task(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        now: Timestamp,
+    ) -> Result<Option<Deleted>, StoreError> {
         let (tenant, id) = (tenant.clone(), id.clone());
-        self.write(move |connection| delete(connection, &tenant, &id)).await
+        self.write(move |connection| delete(connection, &tenant, &id, now)).await
     }
 }
 
@@ -328,13 +334,23 @@ fn switch(
     Ok(exists.exists([tenant.as_str(), id.as_str()])?.then_some(false))
 }
 
-fn delete(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<Option<Deleted>, StoreError> {
-    let sql = "SELECT executionId FROM runs WHERE tenant = ?1 AND taskId = ?2 AND executionId IS NOT NULL";
+fn delete(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: &TaskId,
+    now: Timestamp,
+) -> Result<Option<Deleted>, StoreError> {
+    let sql =
+        "UPDATE task_executions SET status = 'failed', completedAt = max(?3, startedAt), kind = 'cancelled',
+            error = 'its task was deleted'
+        WHERE tenant = ?1 AND id IN (SELECT executionId FROM runs
+            WHERE tenant = ?1 AND taskId = ?2 AND firstStartedAt IS NOT NULL AND state = 'running')
+        RETURNING id";
     let mut statement = connection.prepare_cached(sql)?;
-    let key = [tenant.as_str(), id.as_str()];
-    let running = statement.query_map(key, |row| row.parsed("executionId"))?.collect::<Result<_, _>>()?;
+    let key = params![tenant.as_str(), id.as_str(), now.to_string()];
+    let running = statement.query_map(key, |row| row.parsed("id"))?.collect::<Result<_, _>>()?;
     let sql = "DELETE FROM tasks WHERE tenant = ?1 AND id = ?2";
-    let deleted = connection.prepare_cached(sql)?.execute(key)? == 1;
+    let deleted = connection.prepare_cached(sql)?.execute([tenant.as_str(), id.as_str()])? == 1;
     Ok(deleted.then_some(Deleted { running }))
 }
 

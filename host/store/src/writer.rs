@@ -3,12 +3,17 @@
 //! All commands that wait, up to a bound, run in one `BEGIN IMMEDIATE` with a savepoint each, so that a refused one
 //! leaves nothing and harms no other; they are committed once, and only then is each answered.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::thread;
 
+use innkeeper_model::id::{TaskId, TenantId};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
+use crate::settle::refresh_task;
 
 /// Commands per transaction at most: a bound on how long an answer takes and on the write-ahead log.
 const GROUP_MAX: usize = 512;
@@ -16,16 +21,79 @@ const GROUP_MAX: usize = 512;
 /// Commands that may wait before senders wait too.
 const QUEUE_MAX: usize = 4096;
 
-/// Told how the commit went; answers whoever sent the command.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// A command on its way.
+trait Job: Send {
+    /// Runs the command; on an error its changes are to be taken back.
+    fn run(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError>;
 
-/// Runs on the writer's thread; `Err` holds the answer of a refused command, whose changes are taken back.
-type Command = Box<dyn FnOnce(&Connection) -> Result<Answer, Answer> + Send>;
+    /// Tells whoever sent it what came of it, given what came of its group.
+    fn answer(self: Box<Self>, group: Result<(), StoreError>);
+}
+
+/// A command, what it gave, and who wants to know.
+struct Submission<C, T> {
+    command: Option<C>,
+    result: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<C, T> Job for Submission<C, T>
+where
+    C: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+        let Some(command) = self.command.take() else { return Ok(()) };
+        let result = command(transaction);
+        let ended = result.as_ref().map(|_| ()).map_err(StoreError::clone);
+        self.result = Some(result);
+        ended
+    }
+
+    fn answer(self: Box<Self>, group: Result<(), StoreError>) {
+        let answer = match (self.result, group) {
+            (Some(Err(refused)), _) => Err(refused),
+            (_, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(StoreError::Stopped),
+        };
+        // A receiver that went away no longer wants to know.
+        drop(self.reply.send(answer));
+    }
+}
+
+/// The transaction of a group.
+pub(crate) struct Transaction<'a> {
+    connection: &'a Connection,
+    changed_tasks: RefCell<BTreeSet<(TenantId, TaskId)>>,
+}
+
+impl Transaction<'_> {
+    /// Notes that a task's columns no longer follow from its runs. They are made to, once, before the commit.
+    pub(crate) fn refresh_later(&self, tenant: &TenantId, task: &TaskId) {
+        self.changed_tasks.borrow_mut().insert((tenant.clone(), task.clone()));
+    }
+
+    fn refresh(&self) -> Result<(), StoreError> {
+        for (tenant, task) in self.changed_tasks.take() {
+            refresh_task(self.connection, &tenant, &task)?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
 
 /// The sending end. When the last one is dropped the thread finishes what waits and ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Box<dyn Job>>,
 }
 
 impl Writer {
@@ -43,11 +111,11 @@ impl Writer {
     /// Runs `command` in a transaction and returns its answer after the commit.
     pub(crate) async fn submit<T: Send + 'static>(
         &self,
-        command: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        command: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answered) = oneshot::channel();
-        let boxed: Command = Box::new(move |connection| answer(command(connection), reply));
-        self.commands.send(boxed).await.map_err(|_| StoreError::Stopped)?;
+        let job = Submission { command: Some(command), result: None, reply };
+        self.commands.send(Box::new(job)).await.map_err(|_| StoreError::Stopped)?;
         answered.await.map_err(|_| StoreError::Stopped)?
     }
 
@@ -57,66 +125,41 @@ impl Writer {
     }
 }
 
-fn answer<T: Send + 'static>(
-    result: Result<T, StoreError>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-) -> Result<Answer, Answer> {
-    let refused = result.is_err();
-    // A receiver that went away no longer wants to know.
-    let answer: Answer =
-        Box::new(move |commit| drop(reply.send(result.and_then(|value| commit.map(|()| value)))));
-    if refused { Err(answer) } else { Ok(answer) }
-}
-
-fn run(connection: &Connection, mut received: mpsc::Receiver<Command>) {
+fn run(connection: &Connection, mut received: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while received.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-        let mut answers = Vec::with_capacity(group.len());
-        let committed = run_group(connection, &mut group, &mut answers);
-        let fatal = committed
-            .as_ref()
-            .err()
-            .is_some_and(|error| !matches!(error, StoreError::Full | StoreError::Locked));
+        let committed = run_group(connection, &mut group);
+        let is_broken = matches!(committed, Err(StoreError::Broken(_)));
         if let Err(error) = &committed {
-            tracing::error!(%error, fatal, commands = answers.len(), "store.commit failed");
+            tracing::error!(%error, is_broken, commands = group.len(), "store.commit failed");
             // The transaction may be over already; then there is nothing to take back.
             let _over = connection.execute_batch("ROLLBACK");
         }
-        for answer in answers {
-            answer(committed.clone());
+        for job in group.drain(..) {
+            job.answer(committed.clone());
         }
-        if fatal {
+        if is_broken {
             return;
         }
     }
 }
 
-fn run_group(
-    connection: &Connection,
-    group: &mut Vec<Command>,
-    answers: &mut Vec<Answer>,
-) -> Result<(), StoreError> {
-    let begun = execute(connection, "BEGIN IMMEDIATE");
-    for command in group.drain(..) {
-        let saved = begun.clone().and_then(|()| execute(connection, "SAVEPOINT command"));
-        let (answer, end) = match saved {
-            Ok(()) => match command(connection) {
-                Ok(answer) => (answer, execute(connection, "RELEASE command")),
-                Err(answer) => (answer, take_back(connection)),
-            },
-            // Not run at all: dropping it tells its sender that the store has stopped.
-            Err(error) => return Err(error),
-        };
-        answers.push(answer);
-        end?;
+fn run_group(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    let transaction = Transaction { connection, changed_tasks: RefCell::default() };
+    for job in group {
+        execute(connection, "SAVEPOINT command")?;
+        if let Err(refused) = job.run(&transaction) {
+            // A full disk, for one, ends the whole transaction; what ran before is gone with it.
+            if connection.is_autocommit() || matches!(refused, StoreError::Broken(_)) {
+                return Err(refused);
+            }
+            execute(connection, "ROLLBACK TO command")?;
+        }
+        execute(connection, "RELEASE command")?;
     }
-    begun?;
+    transaction.refresh()?;
     execute(connection, "COMMIT")
-}
-
-fn take_back(connection: &Connection) -> Result<(), StoreError> {
-    execute(connection, "ROLLBACK TO command")?;
-    execute(connection, "RELEASE command")
 }
 
 fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {

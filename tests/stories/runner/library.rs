@@ -15,7 +15,7 @@ fn config(mut config: serde_json::Value) -> TaskConfig {
     TaskConfig::from_json(config).expect("a config of the right shape")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_function_of_the_specification_does_what_its_name_says() {
     let settings = TaskRunnerConfig { db_path: None, timezone: Some("America/New_York".to_owned()) };
     let runner =

@@ -7,4 +7,5 @@ mod lifecycle;
 mod limits;
 mod schedules;
 mod scripted;
+mod specification;
 mod stage;

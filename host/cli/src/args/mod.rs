@@ -6,6 +6,8 @@ mod schedule;
 mod server;
 mod task;
 
+use std::sync::LazyLock;
+
 use clap::{Args, Parser, Subcommand};
 use innkeeper_schedule::zone::TimezoneData;
 
@@ -17,7 +19,7 @@ pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};
 
 /// Runs other people's code on a schedule or on an event, safely, in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "innkeeper", version = version(), arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "innkeeper", version = VERSION.as_str(), arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
@@ -32,9 +34,9 @@ pub struct Cli {
 
 /// This program's version, and that of the time zone tables compiled in: they age, and whoever reads a wrong due time wants
 /// to know.
-fn version() -> String {
+static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{}, time zone tables {}", env!("CARGO_PKG_VERSION"), TimezoneData::Bundled.version())
-}
+});
 
 /// Which server the client verbs talk to.
 #[derive(Debug, Clone, Args)]

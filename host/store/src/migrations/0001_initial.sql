@@ -130,9 +130,9 @@ CREATE TABLE runs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX runs_by_task ON runs (tenant, taskId, scheduledAt, id);
+-- Few of a task's runs have started, however many wait.
+CREATE INDEX runs_started ON runs (tenant, taskId, state) WHERE firstStartedAt IS NOT NULL;
 CREATE UNIQUE INDEX runs_once_per_due_time ON runs (tenant, taskId, scheduledAt) WHERE trigger = 'schedule';
-CREATE INDEX runs_by_event ON runs (tenant, eventId) WHERE eventId IS NOT NULL;
-CREATE INDEX runs_by_version ON runs (tenant, plugin, pluginDigest);
 
 CREATE TABLE task_executions (
     id           TEXT NOT NULL,
@@ -161,8 +161,6 @@ CREATE TABLE task_executions (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX task_executions_by_task ON task_executions (tenant, taskId, id);
-CREATE INDEX task_executions_by_run ON task_executions (tenant, runId);
-CREATE INDEX task_executions_running ON task_executions (tenant, id) WHERE status = 'running';
 
 CREATE TABLE logs (
     tenant      TEXT NOT NULL,
