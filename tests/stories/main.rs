@@ -12,4 +12,5 @@ mod retries;
 mod runner;
 mod schema;
 mod shutdown;
+mod specification;
 mod tidy;

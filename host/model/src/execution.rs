@@ -129,7 +129,8 @@ impl Failure {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
-    /// Fuel units consumed.
+    /// Fuel units consumed. Of a guest that was interrupted while it computed (`timeout`, `cancelled`, `interrupted`,
+    /// `host_call_limit`) at least these: what it used since its last call is not known.
     pub fuel: u64,
     /// Wall time in microseconds, instantiation included.
     pub wall_us: u64,
