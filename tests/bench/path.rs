@@ -61,7 +61,7 @@ async fn record(store: &Store, tenant: &TenantId, group: usize) -> Vec<QueuedRun
         idempotency_key: None,
         listeners: vec![("greet".parse().expect("an id"), RunId::new(time, random(group, number)))],
     };
-    let receipts = store.record_events(tenant, (0..GROUP).map(event).collect(), time).await;
+    let receipts = store.record_events(tenant, (0..GROUP).map(event).collect(), Vec::new(), time).await;
     receipts.expect("receipts").into_iter().flat_map(|receipt| receipt.then.queued).collect()
 }
 

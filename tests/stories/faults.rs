@@ -30,9 +30,11 @@ const VERBS: [(&str, Verb); 12] = [
     ("replace_task", |store| done(async move { store.replace_task(&tenant(), task("hook", cron())).await })),
     ("pause_task", |store| done(async move { store.pause_task(&tenant(), &id("hook")).await })),
     ("delete_task", |store| done(async move { store.delete_task(&tenant(), &id("hook"), now()).await })),
-    ("record_due", |store| done(async move { store.record_due(vec![due()], now()).await })),
+    ("record_due", |store| done(async move { store.record_due(vec![due()], vec![spare()], now()).await })),
     ("record_events", |store| {
-        done(async move { store.record_events(&tenant(), vec![event(7), event(8)], now()).await })
+        done(async move {
+            store.record_events(&tenant(), vec![event(7), event(8)].into(), vec![spare()], now()).await
+        })
     }),
     ("record_manual", |store| done(async move { store.record_manual(&tenant(), manual(), now()).await })),
     ("claim", |store| done(async move { store.claim(vec![claim(1), claim(2)], now()).await })),
@@ -112,7 +114,10 @@ async fn prepare(path: &Path) {
     store.create_task(&tenant(), task("hook", hook)).await.expect("a task");
     store.create_task(&tenant(), task("due", cron())).await.expect("a task");
     for number in 0..3 {
-        store.record_events(&tenant(), vec![event(number)], now()).await.expect("an event");
+        store
+            .record_events(&tenant(), vec![event(number)].into(), Vec::new(), now())
+            .await
+            .expect("an event");
     }
     store.claim(vec![claim(0)], now()).await.expect("a claim");
     let database = Connection::open(path).expect("a second connection");
@@ -183,6 +188,10 @@ fn event(number: u8) -> NewEvent {
         idempotency_key: None,
         listeners: vec![(id("hook"), run(number))],
     }
+}
+
+fn spare() -> ExecutionId {
+    ExecutionId::new(now(), [60; 10])
 }
 
 fn manual() -> ManualRun {

@@ -218,7 +218,11 @@ mod tests {
             (full, 507, "disk_full"),
             (StoreError::Stopped.into(), 503, "stopped"),
             (StoreError::TaskExists("a".to_owned()).into(), 409, "task_exists"),
-            (StoreError::PluginInUse { plugin: "a".to_owned(), tasks: 2 }.into(), 409, "plugin_in_use"),
+            (
+                StoreError::PluginInUse { plugin: "a".to_owned(), tasks: 2, runs: 0 }.into(),
+                409,
+                "plugin_in_use",
+            ),
             (RunnerError::ShuttingDown.into(), 503, "shutting_down"),
             (RunnerError::Refused(Refusal::CoreModule).into(), 422, "plugin_refused"),
         ];

@@ -11,7 +11,7 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::at::resolve_at;
 use innkeeper_schedule::cron::Schedule;
 use innkeeper_schedule::duration::parse_duration;
-use innkeeper_schedule::zone::Zone;
+use innkeeper_schedule::zone::{TimezoneData, Zone};
 use innkeeper_store::Preset;
 use serde_json::Value;
 
@@ -35,14 +35,20 @@ pub(crate) async fn preview(
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let presets = api.runner.presets().await?;
-    let context =
-        Context { presets: &presets, timezone: &api.runner.config().timezone, now: api.runner.now() };
+    let context = Context {
+        presets: &presets,
+        tables: &api.runner.config().timezone_data,
+        timezone: &api.runner.config().timezone,
+        now: api.runner.now(),
+    };
     Ok(Json(context.preview(body).map_err(Problem::invalid)?))
 }
 
 /// What a preview is calculated with.
 struct Context<'a> {
     presets: &'a [Preset],
+    /// The tables that zones are looked up in.
+    tables: &'a TimezoneData,
     /// The zone of schedules that name none.
     timezone: &'a Zone,
     now: Timestamp,
@@ -62,7 +68,7 @@ impl Context<'_> {
         let (zone, from) = (fields.text("timezone"), fields.text("from"));
         let count = fields.count("count", COUNT_MAX).unwrap_or(COUNT_DEFAULT);
         let zone = match zone {
-            Some(name) => keep(&mut problems, "timezone", "unknown_timezone", name.parse::<Zone>()),
+            Some(name) => keep(&mut problems, "timezone", "unknown_timezone", self.tables.zone(&name)),
             None => Some(self.timezone.clone()),
         };
         // What depends on the zone is still checked if the zone is wrong.
@@ -178,7 +184,8 @@ mod tests {
         let daily =
             Preset { name: "@daily".to_owned(), description: String::new(), cron: "0 0 * * *".to_owned() };
         let now = "2025-06-01T12:00:00Z".parse().expect("an instant");
-        Context { presets: &[daily], timezone: &Zone::utc(), now }.preview(body)
+        Context { presets: &[daily], tables: &TimezoneData::Bundled, timezone: &Zone::utc(), now }
+            .preview(body)
     }
 
     fn times(texts: &[&str]) -> Vec<Timestamp> {

@@ -29,11 +29,19 @@ pub fn on_record(policy: Overlap, is_busy: bool) -> OnRecord {
     }
 }
 
-/// Whether a waiting run may start, given how many others of its task have started and not ended, and how many
-/// executions of it are running.
+/// Whether a waiting run may start, given whether it has started before, how many others of its task have started and not
+/// ended, and how many executions of the task are running. Of two runs that have both started, as when the policy became
+/// stricter meanwhile, neither waits for the other's retry.
 #[must_use]
-pub fn may_start(policy: Overlap, concurrency: Option<u32>, started_others: u32, running: u32) -> bool {
-    let alone = policy == Overlap::Allow || started_others == 0;
+pub fn may_start(
+    policy: Overlap,
+    concurrency: Option<u32>,
+    has_started: bool,
+    started_others: u32,
+    running: u32,
+) -> bool {
+    let others = if has_started { running } else { started_others };
+    let alone = policy == Overlap::Allow || others == 0;
     alone && concurrency.is_none_or(|most| running < most)
 }
 
@@ -58,12 +66,14 @@ mod tests {
 
     #[test]
     fn only_allow_lets_runs_of_one_task_overlap() {
-        assert!(may_start(Overlap::Allow, None, 3, 3));
-        assert!(!may_start(Overlap::Allow, Some(3), 3, 3));
-        assert!(may_start(Overlap::Allow, Some(4), 3, 3));
+        assert!(may_start(Overlap::Allow, None, false, 3, 3));
+        assert!(!may_start(Overlap::Allow, Some(3), false, 3, 3));
+        assert!(may_start(Overlap::Allow, Some(4), false, 3, 3));
         for policy in [Overlap::Skip, Overlap::Queue, Overlap::CancelPrevious] {
-            assert!(may_start(policy, None, 0, 0));
-            assert!(!may_start(policy, None, 1, 0), "a run that waits for its retry counts");
+            assert!(may_start(policy, None, false, 0, 0));
+            assert!(!may_start(policy, None, false, 1, 0), "a run that waits for its retry counts");
+            assert!(may_start(policy, None, true, 1, 0), "but not for one that waits for its own");
+            assert!(!may_start(policy, None, true, 1, 1));
         }
     }
 }

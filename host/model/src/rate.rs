@@ -37,7 +37,12 @@ pub enum RateDecision {
 pub fn decide(limit: &RateLimit, state: &RateState, in_window: u32, now: Timestamp) -> RateDecision {
     match limit.strategy {
         RateStrategy::Fixed => decide_fixed(limit, state, now),
-        RateStrategy::Sliding => match state.limiting.map(|start| start.saturating_add(limit.interval)) {
+        // A start in the future is from before the clock went back; it must not hold the task for as long.
+        RateStrategy::Sliding => match state
+            .limiting
+            .filter(|start| *start <= now)
+            .map(|start| start.saturating_add(limit.interval))
+        {
             Some(free) if free > now => RateDecision::Hold(free),
             _ => RateDecision::Start {
                 count: in_window.saturating_add(1),
@@ -118,6 +123,9 @@ mod tests {
         let state = RateState { count: 1, window: Some(Timestamp::from_millis(1_000_000)), limiting: None };
         let decision = decide(&limit(RateStrategy::Fixed, 100, 1), &state, 0, Timestamp::from_millis(5));
         assert_eq!(decision, RateDecision::Start { count: 1, window: Timestamp::from_millis(5) });
+        let state = RateState { limiting: Some(Timestamp::from_millis(1_000_000)), ..state };
+        let decision = decide(&limit(RateStrategy::Sliding, 100, 1), &state, 0, Timestamp::from_millis(5));
+        assert!(matches!(decision, RateDecision::Start { .. }));
     }
 
     proptest! {

@@ -319,6 +319,8 @@ pub struct Task {
     pub status: TaskStatus,
     /// The next due time; `None` for event tasks and spent one-offs.
     pub next_run_at: Option<Timestamp>,
+    /// The last due time that was decided, as fired or as skipped; a one-off that has one is spent.
+    pub cursor: Option<Timestamp>,
     /// When its latest execution started.
     pub last_run_at: Option<Timestamp>,
     /// The attempt number of the run in progress; 0 if none is.

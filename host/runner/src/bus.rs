@@ -119,6 +119,12 @@ impl Bus {
         self.0.count.load(Ordering::Relaxed)
     }
 
+    /// How many subscriptions of the tenant there are.
+    #[must_use]
+    pub fn subscribers_of(&self, tenant: &TenantId) -> usize {
+        self.lock().patterns.get(tenant).map_or(0, PatternIndex::len)
+    }
+
     /// Tells the tenant's subscribers of `topic`. The message is made only if somebody listens.
     pub(crate) fn publish(&self, tenant: &TenantId, topic: &str, message: impl FnOnce() -> Message) {
         if self.subscribers() == 0 {

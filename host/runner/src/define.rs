@@ -21,6 +21,9 @@ use innkeeper_store::NewTask;
 /// The longest `metadata`, as JSON text.
 const METADATA_BYTES_MAX: usize = 64 << 10;
 
+/// The longest `name`, in characters.
+const NAME_CHARS_MAX: usize = 200;
+
 /// What a definition is checked against.
 pub(crate) struct Context<'a> {
     /// Patterns by preset name, in lower case.
@@ -58,6 +61,9 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
     let misfire = checked.choice("misfire", config.misfire.as_deref(), Misfire::ALL, Misfire::as_str);
     if config.concurrency == Some(0) {
         checked.problem("concurrency", "out_of_range", "must be at least 1");
+    }
+    if config.name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
+        checked.problem("name", "too_long", format!("must be at most {NAME_CHARS_MAX} characters"));
     }
     let metadata = checked.metadata(config.metadata);
     let (Some(id), Some(plugin), Some(zone), Some(trigger), []) =

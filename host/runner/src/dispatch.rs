@@ -60,15 +60,20 @@ async fn start(
     runs: Vec<QueuedRun>,
     mut slots: OwnedSemaphorePermit,
 ) -> Result<(), StoreError> {
-    let request = |run: &QueuedRun| ClaimRequest {
+    let executions = shared.register(runs.len());
+    let request = |(run, execution): (&QueuedRun, &ExecutionId)| ClaimRequest {
         tenant: run.tenant.clone(),
         run_id: run.run_id,
-        execution_id: shared.ids.next(ExecutionId::new),
+        execution_id: *execution,
     };
-    let claimed = shared.store.claim(runs.iter().map(request).collect(), shared.clock.now()).await;
+    let requests = runs.iter().zip(&executions).map(request).collect();
+    let claimed = shared.store.claim(requests, shared.clock.now()).await;
     let claims = match claimed {
         Ok(claims) => claims,
         Err(error) => {
+            for execution in &executions {
+                shared.unregister(execution);
+            }
             let now = shared.clock.now();
             let mut queue = shared.lock_queue();
             for run in runs {
@@ -77,11 +82,13 @@ async fn start(
             return Err(error);
         }
     };
-    for (run, claim) in runs.into_iter().zip(claims) {
-        if let Some(claimed) = note(shared, run, claim) {
-            let slot = slots.split(1).expect("no more is claimed than there are slots");
-            shared.executions.spawn(execute::run(Arc::clone(shared), *claimed, slot));
-        }
+    for ((run, execution), claim) in runs.into_iter().zip(executions).zip(claims) {
+        let Some(claimed) = note(shared, run, claim) else {
+            shared.unregister(&execution);
+            continue;
+        };
+        let slot = slots.split(1).expect("no more is claimed than there are slots");
+        shared.executions.spawn(execute::run(Arc::clone(shared), *claimed, slot));
     }
     Ok(())
 }

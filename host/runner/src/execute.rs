@@ -17,14 +17,14 @@ use crate::verdict::after_failure;
 
 /// Runs a claimed execution to its end and settles it. The slot is free again as soon as the sandbox is.
 pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
-    let stop = shared.register(claimed.execution_id);
-    let report = shared.sandbox.execute(invocation(&shared, &claimed), stopped(stop)).await;
+    let stop = stopped(shared.stop_signal(&claimed.execution_id));
+    let report = shared.sandbox.execute(invocation(&shared, &claimed), stop).await;
     shared.unregister(&claimed.execution_id);
     drop(slot);
     let settlement = settlement(&shared, &claimed, report);
     if let Some(settled) = settle(&shared, &settlement).await {
         tell(&shared, &claimed, settlement, &settled);
-        shared.follow(settled.then);
+        shared.follow(settled.then, &mut None);
     }
     shared.reopen(&claimed.tenant, &claimed.task_id);
 }
@@ -50,8 +50,9 @@ fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
 }
 
 /// Resolves when the execution is told to stop.
-fn stopped(mut stop: watch::Receiver<Option<StopReason>>) -> BoxFuture<StopReason> {
+fn stopped(stop: Option<watch::Receiver<Option<StopReason>>>) -> BoxFuture<StopReason> {
     Box::pin(async move {
+        let Some(mut stop) = stop else { return std::future::pending().await };
         if stop.wait_for(Option::is_some).await.is_err() {
             // The sender is gone: the execution has ended, and nobody stops it any more.
             return std::future::pending().await;
@@ -62,13 +63,13 @@ fn stopped(mut stop: watch::Receiver<Option<StopReason>>) -> BoxFuture<StopReaso
 }
 
 fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement {
-    let completed_at = shared.clock.now().max(claimed.started_at);
+    let now = shared.clock.now();
     let outcome = end_chain(shared, claimed, report.outcome, &report.effects);
     let verdict = match outcome {
         Outcome::Success(output) => success(shared, claimed, output, report.effects),
         Outcome::Failure(failure) => Verdict::Failure {
             kind: failure.kind,
-            run: after_failure(claimed, &failure, completed_at),
+            run: after_failure(claimed, &failure, now),
             error: failure.message,
         },
     };
@@ -78,7 +79,8 @@ fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement 
         run_id: claimed.run_id,
         execution_id: claimed.execution_id,
         is_one_off: claimed.is_one_off,
-        completed_at,
+        // A clock that went back must not make the row say that it ended before it began.
+        completed_at: now.max(claimed.started_at),
         verdict,
         receipt: report.receipt,
         logs: report.logs,

@@ -14,7 +14,7 @@ use crate::state::Shared;
 pub(crate) const NAP: Duration = Duration::from_secs(1);
 
 /// Tasks decided in one transaction.
-const GROUP_MAX: u32 = 500;
+const GROUP_MAX: u32 = 100;
 
 /// Records what is due until the runner stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -30,8 +30,16 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             match record_all_due(&shared).await {
                 Ok(next) => next_due = next,
                 Err(StoreError::Stopped) => return,
-                // The next turn is the retry.
-                Err(error) => tracing::error!(%error, "fire.record failed"),
+                Err(error) => {
+                    tracing::error!(%error, "fire.record failed");
+                    // The next turn is the retry.
+                    tokio::select! {
+                        () = shared.stopping.cancelled() => return,
+                        () = tokio::time::sleep(NAP) => {}
+                    }
+                    nudged = true;
+                    continue;
+                }
             }
         }
         let wait = next_due.map_or(NAP, |due: Timestamp| due.since(shared.clock.now()).min(NAP));
@@ -44,17 +52,22 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 /// Records everything that is due, and returns when something will be next.
-async fn record_all_due(shared: &Shared) -> Result<Option<Timestamp>, StoreError> {
+async fn record_all_due(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError> {
     loop {
         let now = shared.clock.now();
         let due = shared.store.due_tasks(now, GROUP_MAX).await?;
         if due.is_empty() {
             return shared.store.next_due().await;
         }
-        let decisions = due.iter().map(|task| decide(shared, task, now)).collect();
-        let then = shared.store.record_due(decisions, now).await?;
-        tracing::debug!(tasks = due.len(), runs = then.queued.len(), "fire.recorded");
-        shared.follow(then);
+        let decisions: Vec<_> = due.iter().map(|task| decide(shared, task, now)).collect();
+        let fired = decisions.iter().map(|decision| decision.fire.len()).sum();
+        let tasks = decisions.iter().map(|decision| (&decision.tenant, &decision.task_id));
+        let (mut slots, executions) = shared.slots_at_once(fired, tasks);
+        let recorded = shared.store.record_due(decisions, executions.clone(), now).await;
+        shared.keep_started(&executions, recorded.as_ref().ok().into_iter());
+        let then = recorded?;
+        tracing::debug!(tasks = due.len(), runs = fired, "fire.recorded");
+        shared.follow(then, &mut slots);
     }
 }
 

@@ -203,7 +203,7 @@ impl EmbeddedRunner {
         self.runner.publish_events(&self.tenant, vec![publication]).await.map(|_| ())
     }
 
-    /// Calls `callback` for every event whose name matches `pattern`, one after the other, until it is unsubscribed or
+    /// Calls `callback` for every event whose name matches `pattern`, which may begin with `event:`, one after the other, until it is unsubscribed or
     /// the runner is gone. A callback that panics is logged and called again for the next event.
     ///
     /// # Errors
@@ -213,7 +213,8 @@ impl EmbeddedRunner {
         pattern: &str,
         callback: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<EventSubscription, RunnerError> {
-        let topic: TopicPattern = format!("event:{pattern}").parse().map_err(|_| {
+        let name = pattern.strip_prefix("event:").unwrap_or(pattern);
+        let topic: TopicPattern = format!("event:{name}").parse().map_err(|_| {
             let message = format!("`{pattern}` is not an event pattern; write such as `user:*`");
             RunnerError::Invalid(vec![FieldError::new("event", "invalid_pattern", message)])
         })?;

@@ -1,6 +1,9 @@
 //! What becomes of a due task: pure.
 
+use std::time::Duration;
+
 use innkeeper_model::id::RunId;
+use innkeeper_model::task::Task;
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::cron::Schedule;
 use innkeeper_schedule::misfire::{self, Misfire};
@@ -61,6 +64,29 @@ fn repeating(
         cursor: decision.cursor,
         next_run_at: decision.next,
     }
+}
+
+/// How a repeating task goes on when it is resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Resumption {
+    /// Its next due time.
+    pub(crate) next_run_at: Option<Timestamp>,
+    /// The due times that passed while it was paused: they are not made up for.
+    pub(crate) skipped: Option<Skip>,
+}
+
+/// Decides every due time up to `now` of a paused task. What was decided before stays so if the clock went back.
+pub(crate) fn resume(task: &Task, schedule: &Schedule, now: Timestamp) -> Resumption {
+    let decided = task.cursor.unwrap_or(task.created_at);
+    let first = schedule.next_after(decided).filter(|first| *first <= now);
+    let last = schedule.previous_before(now.saturating_add(Duration::from_millis(1)));
+    let skipped = first.zip(last).map(|(from, to)| Skip {
+        reason: SkipReason::Paused,
+        from,
+        to,
+        count: schedule.count_between(from, to),
+    });
+    Resumption { next_run_at: schedule.next_after(now.max(decided)), skipped }
 }
 
 fn policy(stored: innkeeper_model::task::Misfire) -> Misfire {

@@ -38,7 +38,8 @@ impl TaskRunner {
         publications: Vec<Publication>,
     ) -> Result<Vec<EventReceipt>, RunnerError> {
         self.refuse_when_stopping()?;
-        publish(&self.0, tenant, publications).await
+        let (shared, tenant) = (Arc::clone(&self.0), tenant.clone());
+        self.0.finish(async move { publish(&shared, &tenant, publications).await }).await
     }
 
     /// Subscribes to live topics: `event:<name>`, `task:<task id>`, `execution:<task id>`.
@@ -50,7 +51,7 @@ impl TaskRunner {
 
 /// Checks and records events, all or none, and hands their runs to the dispatch loop. The answers are in their order.
 async fn publish(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     tenant: &TenantId,
     publications: Vec<Publication>,
 ) -> Result<Vec<EventReceipt>, RunnerError> {
@@ -65,7 +66,13 @@ async fn publish(
         return Err(RunnerError::Invalid(problems));
     }
     let now = shared.clock.now();
-    let recorded = shared.store.record_events(tenant, events.clone(), now).await?;
+    let heard = events.iter().map(|event| event.listeners.len()).sum();
+    let tasks = events.iter().flat_map(|event| &event.listeners).map(|(task, _)| (tenant, task));
+    let (mut slots, executions) = shared.slots_at_once(heard, tasks);
+    let events: Arc<[NewEvent]> = events.into();
+    let recorded = shared.store.record_events(tenant, Arc::clone(&events), executions.clone(), now).await;
+    shared.keep_started(&executions, recorded.iter().flatten().map(|receipt| &receipt.then));
+    let mut recorded = recorded?;
     for (event, receipt) in events.iter().zip(&recorded) {
         // A repeated publication is not news.
         if event.id == receipt.id {
@@ -73,9 +80,8 @@ async fn publish(
             tell(shared, tenant, event, now);
         }
     }
-    let mut recorded = recorded;
     for receipt in &mut recorded {
-        shared.follow(std::mem::take(&mut receipt.then));
+        shared.follow(std::mem::take(&mut receipt.then), &mut slots);
     }
     Ok(recorded)
 }

@@ -133,7 +133,7 @@ impl TaskRunner {
     /// Those of the store.
     pub async fn stats(&self, tenant: &TenantId) -> Result<TaskStats, RunnerError> {
         let stored = self.0.store.stats(tenant).await?;
-        let live = u64::try_from(self.0.bus.subscribers()).unwrap_or(u64::MAX);
+        let live = u64::try_from(self.0.bus.subscribers_of(tenant)).unwrap_or(u64::MAX);
         Ok(TaskStats {
             total: stored.total,
             pending: stored.pending,
@@ -164,7 +164,7 @@ fn upcoming(task: &Task, schedules: &Schedules, after: Timestamp, count: usize) 
 fn latest(task: &Task, schedules: &Schedules, before: Timestamp) -> Option<Timestamp> {
     match schedule(task, schedules) {
         Some(schedule) => schedule.previous_before(before).filter(|at| *at >= task.created_at),
-        None => task.last_run_at,
+        None => task.cursor,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which run is dispatched next: pure, in memory, rebuilt from the store at start.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use innkeeper_model::id::{RunId, TaskId, TenantId};
 use innkeeper_model::time::Timestamp;
@@ -17,6 +17,8 @@ pub(crate) struct DispatchQueue {
     turns: VecDeque<TenantId>,
     later: BTreeMap<(Timestamp, RunId), QueuedRun>,
     gates: HashMap<TaskKey, Gate>,
+    /// The gates that open by themselves, by when.
+    opening: BTreeSet<(Timestamp, TaskKey)>,
     known: HashSet<RunId>,
     /// Tasks of which a run ended since the last claim began: what that claim says of them may be out of date.
     ended: HashSet<TaskKey>,
@@ -67,11 +69,16 @@ impl DispatchQueue {
         taken
     }
 
+    /// Whether no run waits for a slot. Runs whose time has not come, or that stand behind a gate, do not count.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     /// When the next run that is not ready yet will be.
     pub(crate) fn next_ready_at(&self) -> Option<Timestamp> {
         let later = self.later.first_key_value().map(|((at, _), _)| *at);
-        let gates = self.gates.values().filter_map(|gate| gate.opens_at);
-        later.into_iter().chain(gates).min()
+        let gate = self.opening.first().map(|(at, _)| *at);
+        later.into_iter().chain(gate).min()
     }
 
     /// Notes that a run was refused a start until `opens_at`, or until a run of its task ends.
@@ -82,7 +89,11 @@ impl DispatchQueue {
         let gate = self.gates.entry(key.clone()).or_default();
         gate.let_out.remove(&run.run_id);
         gate.waiting.insert(run.run_id, run);
-        gate.opens_at = opens_at;
+        let before = std::mem::replace(&mut gate.opens_at, opens_at);
+        self.opening.extend(opens_at.map(|at| (at, key.clone())));
+        if let Some(before) = before.filter(|before| Some(*before) != opens_at) {
+            self.opening.remove(&(before, key.clone()));
+        }
         if out_of_date {
             self.let_out(&key, 1);
         }
@@ -109,17 +120,33 @@ impl DispatchQueue {
 
     /// Forgets the runs behind a task's gate: it was paused or deleted.
     pub(crate) fn forget(&mut self, tenant: &TenantId, task: &TaskId) {
-        if let Some(gate) = self.gates.remove(&(tenant.clone(), task.clone())) {
+        let key = (tenant.clone(), task.clone());
+        if let Some(gate) = self.gates.remove(&key) {
+            if let Some(at) = gate.opens_at {
+                self.opening.remove(&(at, key));
+            }
             for run in gate.waiting.keys() {
                 self.known.remove(run);
             }
         }
     }
 
-    /// Behind its gate if the task has one that is shut for this run.
+    /// Whether any of these tasks has a gate: then others go first.
+    pub(crate) fn is_gated<'a>(
+        &self,
+        tenant: &TenantId,
+        tasks: impl IntoIterator<Item = &'a TaskId>,
+    ) -> bool {
+        !self.gates.is_empty()
+            && tasks.into_iter().any(|task| self.gates.contains_key(&(tenant.clone(), task.clone())))
+    }
+
+    /// Behind its gate if the task has one that is shut for this run. A run that has started before may be what the others
+    /// wait for: no end of an execution would open the gate to it.
     fn pass_gate(&mut self, run: QueuedRun) -> Option<QueuedRun> {
         let Some(gate) = self.gates.get_mut(&key(&run)) else { return Some(run) };
-        if gate.let_out.contains(&run.run_id) {
+        let goes_ahead = run.has_started && gate.opens_at.is_none();
+        if goes_ahead || gate.let_out.contains(&run.run_id) {
             return Some(run);
         }
         gate.waiting.insert(run.run_id, run);
@@ -152,10 +179,8 @@ impl DispatchQueue {
             let run = entry.remove();
             self.make_ready(run, false);
         }
-        let open = |gate: &Gate| gate.opens_at.is_some_and(|at| at <= now);
-        let opening: Vec<_> =
-            self.gates.iter().filter(|(_, gate)| open(gate)).map(|(key, _)| key.clone()).collect();
-        for key in opening {
+        while self.opening.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, key)) = self.opening.pop_first() else { return };
             if let Some(gate) = self.gates.get_mut(&key) {
                 gate.opens_at = None;
             }
@@ -190,6 +215,7 @@ mod tests {
             task_id: task.parse().expect("a task"),
             run_id: RunId::new(Timestamp::from_millis(i64::from(number)), [number; 10]),
             ready_at: Timestamp::from_millis(ready_at),
+            has_started: false,
         }
     }
 
@@ -281,6 +307,19 @@ mod tests {
         assert_eq!(taken(&mut queue, 9), [blocked.run_id], "the answer was out of date");
         queue.passed(&blocked, 1);
         assert!(queue.gates.is_empty());
+    }
+
+    #[test]
+    fn a_retry_goes_ahead_of_what_waits_for_its_run_to_end() {
+        let mut queue = DispatchQueue::default();
+        let blocked = run("a", 1, 0);
+        queue.refused(blocked.clone(), None);
+        let retry = QueuedRun { has_started: true, ..run("a", 2, 50) };
+        queue.push(retry.clone(), at(0));
+        assert_eq!(taken(&mut queue, 49), []);
+        assert_eq!(taken(&mut queue, 50), [retry.run_id]);
+        queue.reopen(&blocked.tenant, &blocked.task_id);
+        assert_eq!(taken(&mut queue, 50), [blocked.run_id]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the parts of one runner share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use innkeeper_model::BoxFuture;
@@ -8,16 +8,21 @@ use innkeeper_model::clock::Clock;
 use innkeeper_model::id::{Digest, ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::sandbox::{Sandbox, StateError, StateReader, StopReason};
 use innkeeper_model::topic::{PatternIndex, TopicPattern};
-use innkeeper_store::{Consequences, QueuedRun, Store};
-use tokio::sync::{Notify, Semaphore, watch};
+use innkeeper_store::{Consequences, QueuedRun, Store, StoreError};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
 use crate::config::RunnerConfig;
+use crate::error::RunnerError;
+use crate::execute;
 use crate::ids::IdSource;
 use crate::queue::DispatchQueue;
 use crate::schedules::Schedules;
+
+/// Runs that are claimed as they are recorded, at most: a transaction is to stay short.
+const CLAIMED_AT_ONCE_MAX: usize = 256;
 
 /// The shared parts.
 pub(crate) struct Shared {
@@ -59,8 +64,39 @@ impl Shared {
         self.queued.notify_one();
     }
 
-    /// Does what follows from a recording or a settlement.
-    pub(crate) fn follow(&self, then: Consequences) {
+    /// Slots for `count` runs that are about to be recorded, so that they can be claimed in the same transaction. None if
+    /// others wait already, for a slot or behind the gate of one of `tasks`: they go first.
+    pub(crate) fn slots_at_once<'a>(
+        &self,
+        count: usize,
+        tasks: impl IntoIterator<Item = (&'a TenantId, &'a TaskId)>,
+    ) -> (Option<OwnedSemaphorePermit>, Vec<ExecutionId>) {
+        let others_wait = {
+            let queue = self.lock_queue();
+            !queue.is_empty() || tasks.into_iter().any(|(tenant, task)| queue.is_gated(tenant, [task]))
+        };
+        if count == 0 || others_wait || self.stopping.is_cancelled() {
+            return (None, Vec::new());
+        }
+        let count = count.min(self.slots.available_permits()).min(CLAIMED_AT_ONCE_MAX);
+        let slots = u32::try_from(count)
+            .ok()
+            .filter(|count| *count > 0)
+            .and_then(|count| Arc::clone(&self.slots).try_acquire_many_owned(count).ok());
+        let granted = slots.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        (slots, self.register(granted))
+    }
+
+    /// Does what follows from a recording or a settlement. `slots` are for the executions that it started.
+    pub(crate) fn follow(self: &Arc<Self>, then: Consequences, slots: &mut Option<OwnedSemaphorePermit>) {
+        for (tenant, task) in &then.reopened {
+            self.reopen(tenant, task);
+        }
+        for claimed in then.started {
+            let slot = slots.as_mut().and_then(|slots| slots.split(1));
+            let slot = slot.expect("no more is claimed than there are slots");
+            self.executions.spawn(execute::run(Arc::clone(self), claimed, slot));
+        }
         for execution in &then.cancelled {
             self.stop(execution, StopReason::Cancelled);
         }
@@ -79,11 +115,44 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an execution as running; the receiver hears when it is to stop.
-    pub(crate) fn register(&self, id: ExecutionId) -> watch::Receiver<Option<StopReason>> {
-        let (sender, receiver) = watch::channel(None);
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
-        receiver
+    /// Identifiers for executions that are about to be claimed. They can be told to stop from now on, before anybody can
+    /// know of them.
+    pub(crate) fn register(&self, count: usize) -> Vec<ExecutionId> {
+        let ids: Vec<_> = (0..count).map(|_| self.ids.next(ExecutionId::new)).collect();
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.extend(ids.iter().map(|id| (*id, watch::channel(None).0)));
+        ids
+    }
+
+    /// Forgets the identifiers of those executions that were not started.
+    pub(crate) fn keep_started<'a>(
+        &self,
+        registered: &[ExecutionId],
+        recorded: impl Iterator<Item = &'a Consequences>,
+    ) {
+        if registered.is_empty() {
+            return;
+        }
+        let started: HashSet<_> =
+            recorded.flat_map(|then| &then.started).map(|claimed| claimed.execution_id).collect();
+        for id in registered.iter().filter(|id| !started.contains(id)) {
+            self.unregister(id);
+        }
+    }
+
+    /// Hears when an execution is to stop.
+    pub(crate) fn stop_signal(&self, id: &ExecutionId) -> Option<watch::Receiver<Option<StopReason>>> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.get(id).map(watch::Sender::subscribe)
+    }
+
+    /// Does `work` to its end, also if whoever asked for it goes away: what follows from a commit must not be left undone.
+    pub(crate) async fn finish<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, RunnerError>> + Send + 'static,
+    ) -> Result<T, RunnerError> {
+        let done = self.loops.spawn(work).await;
+        done.unwrap_or(Err(RunnerError::Store(StoreError::Stopped)))
     }
 
     /// Notes that an execution has ended.
@@ -94,7 +163,7 @@ impl Shared {
     /// Tells an execution to stop. `false` if it does not run here.
     pub(crate) fn stop(&self, id: &ExecutionId, reason: StopReason) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(id).is_some_and(|sender| sender.send(Some(reason)).is_ok())
+        running.get(id).is_some_and(|sender| sender.send_replace(Some(reason)).is_none())
     }
 
     /// Tells every execution to stop.
@@ -129,6 +198,7 @@ impl Shared {
         let Some(patterns) = subscriptions.get(tenant) else { return Vec::new() };
         let mut tasks = patterns.matching(event);
         tasks.sort_unstable();
+        tasks.dedup();
         tasks.into_iter().map(|task| (task, self.ids.next(RunId::new))).collect()
     }
 }

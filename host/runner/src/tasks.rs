@@ -8,12 +8,14 @@ use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::sandbox::StopReason;
 use innkeeper_model::task::{Task, Trigger};
 use innkeeper_model::task_config::TaskConfig;
+use innkeeper_model::topic::EventName;
 use innkeeper_store::{ManualRun, NewTask, StoreError};
 use serde_json::Value;
 
 use crate::bus::ChangeKind;
 use crate::define::{Context, define};
 use crate::error::RunnerError;
+use crate::plan::{self, Resumption};
 use crate::query;
 use crate::task_runner::TaskRunner;
 
@@ -23,6 +25,11 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::Invalid`] with every problem of the config; [`StoreError::TaskExists`] if the id is taken.
     pub async fn create_task(&self, tenant: &TenantId, config: TaskConfig) -> Result<Task, RunnerError> {
+        let (runner, tenant) = (self.clone(), tenant.clone());
+        self.0.finish(async move { runner.create_task_now(&tenant, config).await }).await
+    }
+
+    async fn create_task_now(&self, tenant: &TenantId, config: TaskConfig) -> Result<Task, RunnerError> {
         self.refuse_when_stopping()?;
         let new = self.check(tenant, config).await?;
         let task = match self.0.store.create_task(tenant, new).await {
@@ -41,6 +48,15 @@ impl TaskRunner {
     /// # Errors
     /// Those of the store; then none is stored.
     pub async fn create_tasks(
+        &self,
+        tenant: &TenantId,
+        configs: Vec<TaskConfig>,
+    ) -> Result<Vec<Result<Task, RunnerError>>, RunnerError> {
+        let (runner, tenant) = (self.clone(), tenant.clone());
+        self.0.finish(async move { runner.create_tasks_now(&tenant, configs).await }).await
+    }
+
+    async fn create_tasks_now(
         &self,
         tenant: &TenantId,
         configs: Vec<TaskConfig>,
@@ -82,6 +98,15 @@ impl TaskRunner {
         tenant: &TenantId,
         config: TaskConfig,
     ) -> Result<(Task, bool), RunnerError> {
+        let (runner, tenant) = (self.clone(), tenant.clone());
+        self.0.finish(async move { runner.replace_task_now(&tenant, config).await }).await
+    }
+
+    async fn replace_task_now(
+        &self,
+        tenant: &TenantId,
+        config: TaskConfig,
+    ) -> Result<(Task, bool), RunnerError> {
         self.refuse_when_stopping()?;
         let new = self.check(tenant, config).await?;
         let replaced = match self.0.store.replace_task(tenant, new).await {
@@ -106,6 +131,11 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is no such task.
     pub async fn pause_task(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
+        let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
+        self.0.finish(async move { runner.pause_task_now(&tenant, &id).await }).await
+    }
+
+    async fn pause_task_now(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
         let paused = self.0.store.pause_task(tenant, id).await?;
         let changed = paused.ok_or_else(|| RunnerError::not_found("task", id))?;
         if changed {
@@ -120,11 +150,17 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is no such task.
     pub async fn resume_task(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
+        let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
+        self.0.finish(async move { runner.resume_task_now(&tenant, &id).await }).await
+    }
+
+    async fn resume_task_now(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
         let shared = &self.0;
         let task = self.get_task(tenant, id).await?;
-        let now = shared.clock.now();
-        let next = query::schedule(&task, &shared.schedules).and_then(|schedule| schedule.next_after(now));
-        let resumed = shared.store.resume_task(tenant, id, next).await?;
+        let schedule = query::schedule(&task, &shared.schedules);
+        let resumption = schedule.map(|schedule| plan::resume(&task, &schedule, shared.clock.now()));
+        let Resumption { next_run_at, skipped } = resumption.unwrap_or_default();
+        let resumed = shared.store.resume_task(tenant, id, next_run_at, skipped).await?;
         let changed = resumed.ok_or_else(|| RunnerError::not_found("task", id))?;
         if changed {
             self.requeue(tenant, id).await?;
@@ -138,6 +174,11 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is no such task.
     pub async fn delete_task(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
+        let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
+        self.0.finish(async move { runner.delete_task_now(&tenant, &id).await }).await
+    }
+
+    async fn delete_task_now(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
         let shared = &self.0;
         let task = self.get_task(tenant, id).await?;
         let deleted = shared.store.delete_task(tenant, id, shared.clock.now()).await?;
@@ -175,8 +216,23 @@ impl TaskRunner {
         event: Option<String>,
         data: Option<Value>,
     ) -> Result<RunId, RunnerError> {
+        let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
+        self.0.finish(async move { runner.run_task_now(&tenant, &id, event, data).await }).await
+    }
+
+    async fn run_task_now(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        event: Option<String>,
+        data: Option<Value>,
+    ) -> Result<RunId, RunnerError> {
         self.refuse_when_stopping()?;
         let shared = &self.0;
+        if let Some(Err(error)) = event.as_ref().map(|event| event.parse::<EventName>()) {
+            let problem = FieldError::new("event", "invalid_event_name", error.to_string());
+            return Err(RunnerError::Invalid(vec![problem]));
+        }
         let data = data.filter(|data| !data.is_null()).map(|data| data.to_string());
         let max = shared.config.event_data_bytes_max;
         if let Some(bytes) = data.as_ref().map(String::len).filter(|bytes| *bytes > max) {

@@ -42,6 +42,7 @@ mod tests {
             attempt: 1,
             started_at: now,
             first_started_at: now,
+            has_started: false,
             requeues,
             hops: 0,
             plugin: "plugin".parse().expect("a name"),

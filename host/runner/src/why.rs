@@ -70,6 +70,7 @@ mod tests {
             },
             status,
             next_run_at,
+            cursor: None,
             last_run_at: None,
             attempts: 0,
             rate_count: 0,

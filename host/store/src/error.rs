@@ -12,14 +12,18 @@ pub enum StoreError {
     #[error("the plugin `{0}` does not exist")]
     PluginMissing(String),
     /// The plugin is still needed by tasks.
-    #[error("the plugin `{plugin}` is used by {tasks} task(s); delete them first")]
+    #[error(
+        "the plugin `{plugin}` is used by {tasks} task(s) and {runs} unfinished run(s); delete the tasks first"
+    )]
     PluginInUse {
         /// The plugin.
         plugin: String,
         /// How many tasks name it.
         tasks: u32,
+        /// How many unfinished runs do.
+        runs: u32,
     },
-    /// The disk is full. Reads and deletions go on.
+    /// The disk is full. Reads go on.
     #[error("the disk is full: free space in the data directory; nothing was stored")]
     Full,
     /// Another program holds the database's lock.

@@ -1,12 +1,15 @@
 //! The table `events`: an accepted event becomes one run per matching task, all in one transaction.
 
-use innkeeper_model::id::{EventId, RunId, TaskId, TenantId};
+use std::sync::Arc;
+
+use innkeeper_model::id::{EventId, ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::EventName;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use crate::record::{Consequences, Origin, insert_run, switches};
+use crate::run::claim_at_once;
 use crate::skip::{self, Skip, SkipReason};
 use crate::value::Columns as _;
 use crate::{Store, StoreError, overlap};
@@ -42,19 +45,29 @@ pub struct EventReceipt {
 }
 
 impl Store {
-    /// Records events and their runs, all or none, in one transaction.
+    /// Records events and their runs, all or none, in one transaction. As many of the runs as there are `executions` are
+    /// claimed at once.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn record_events(
         &self,
         tenant: &TenantId,
-        events: Vec<NewEvent>,
+        events: Arc<[NewEvent]>,
+        executions: Vec<ExecutionId>,
         now: Timestamp,
     ) -> Result<Vec<EventReceipt>, StoreError> {
         let tenant = tenant.clone();
         self.write(move |connection| {
-            events.iter().map(|event| record(connection, &tenant, event, now)).collect()
+            let mut executions = executions.into_iter();
+            let mut receipts = Vec::with_capacity(events.len());
+            for event in events.iter() {
+                let mut receipt = record(connection, &tenant, event, now)?;
+                let claims = executions.by_ref().take(receipt.then.queued.len()).collect();
+                claim_at_once(connection, &mut receipt.then, claims, now)?;
+                receipts.push(receipt);
+            }
+            Ok(receipts)
         })
         .await
     }
@@ -107,7 +120,11 @@ fn fan_out(
         Origin { event_id: Some(event.id.to_string()), hops: event.hops, ..Origin::new(TriggerKind::Event) };
     let mut then = Consequences::default();
     for (task, run) in &event.listeners {
+        // Whoever named the listeners may have looked before the task was changed or deleted.
         let Some(switches) = switches(connection, tenant, task)? else { continue };
+        if !switches.on_event.is_some_and(|pattern| pattern.matches(event.event.as_str())) {
+            continue;
+        }
         if switches.is_paused {
             skip::note(connection, tenant, task, &Skip::one(SkipReason::Paused, now))?;
         } else if overlap::make_room(connection, tenant, task, switches.overlap, now, &mut then)? {

@@ -79,10 +79,13 @@ fn list(
     tenant: &TenantId,
     filter: &ExecutionFilter,
 ) -> Result<Vec<Execution>, StoreError> {
-    let of_task = if filter.task.is_some() { "taskId = :task" } else { ":task IS NULL" };
+    let (of_task, index) = match &filter.task {
+        Some(_) => ("taskId = :task", "INDEXED BY task_executions_by_task"),
+        None => (":task IS NULL", ""),
+    };
     let before = if filter.before.is_some() { "id < :before" } else { ":before IS NULL" };
     let sql = format!(
-        "SELECT * FROM task_executions WHERE tenant = :tenant AND {of_task} AND {before}
+        "SELECT * FROM task_executions {index} WHERE tenant = :tenant AND {of_task} AND {before}
             AND (:status IS NULL OR status = :status) ORDER BY id DESC LIMIT :limit"
     );
     let mut statement = connection.prepare_cached(&sql)?;

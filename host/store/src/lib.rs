@@ -5,6 +5,7 @@
 //! and identifiers come in as arguments. An answer is given after the commit.
 
 mod connection;
+mod control;
 mod error;
 mod event;
 mod execution;
@@ -12,6 +13,7 @@ mod key_value;
 mod overlap;
 mod plugin;
 mod preset;
+mod queued;
 mod rate;
 mod readers;
 mod record;
@@ -27,16 +29,18 @@ mod value;
 mod writer;
 
 pub use connection::{Durability, Location};
+pub use control::Deleted;
 pub use error::StoreError;
 pub use event::{EventReceipt, NewEvent};
 pub use execution::ExecutionFilter;
 pub use plugin::{Plugin, PluginPut, PluginVersion};
 pub use preset::Preset;
-pub use record::{Consequences, DueDecision, DueTask, ManualRun, QueuedRun, Subscriber, WaitingRun};
+pub use queued::{QueuedRun, Subscriber, WaitingRun};
+pub use record::{Consequences, DueDecision, DueTask, ManualRun};
 pub use recover::Recovered;
 pub use run::{Claim, ClaimRequest, Claimed};
 pub use settle::{RunEnding, Settled, Settlement, Verdict};
 pub use skip::{Skip, SkipReason};
 pub use stats::StoredStats;
 pub use store::Store;
-pub use task::{Deleted, NewTask, Replaced, TaskFilter};
+pub use task::{NewTask, Replaced, TaskFilter};

@@ -50,25 +50,34 @@ pub(crate) fn is_blocked(
     if policy == Overlap::Allow && concurrency.is_none() {
         return Ok(false);
     }
-    let sql =
-        "SELECT count(*) FILTER (WHERE firstStartedAt IS NOT NULL), count(*) FILTER (WHERE state = 'running')
-        FROM runs WHERE tenant = ?1 AND taskId = ?2 AND id <> ?3";
+    let sql = "SELECT count(*), count(*) FILTER (WHERE state = 'running') FROM runs INDEXED BY runs_started
+        WHERE tenant = ?1 AND taskId = ?2 AND firstStartedAt IS NOT NULL AND id <> ?3";
     let key = (claimed.tenant.as_str(), claimed.task_id.as_str(), claimed.run_id.to_string());
     let (started, running) =
         connection.prepare_cached(sql)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(!may_start(policy, concurrency, started, running))
+    Ok(!may_start(policy, concurrency, claimed.has_started, started, running))
 }
 
 fn is_busy(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM runs WHERE tenant = ?1 AND taskId = ?2";
+    let sql = "SELECT 1 FROM runs INDEXED BY runs_by_task WHERE tenant = ?1 AND taskId = ?2";
     Ok(connection.prepare_cached(sql)?.exists([tenant.as_str(), task.as_str()])?)
 }
 
 /// Takes out the runs that have not started, other than those somebody started by hand.
 fn skip_waiting(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<(), StoreError> {
-    let sql = "DELETE FROM runs
+    let sql = "DELETE FROM runs INDEXED BY runs_by_task
         WHERE tenant = ?1 AND taskId = ?2 AND firstStartedAt IS NULL AND trigger <> 'manual'
         RETURNING coalesce(scheduledAt, recordedAt) AS at";
+    skip_deleted(connection, sql, tenant, task)
+}
+
+/// Deletes runs, and notes each as skipped.
+fn skip_deleted(
+    connection: &Connection,
+    sql: &str,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(sql)?;
     let key = [tenant.as_str(), task.as_str()];
     let times: Vec<Timestamp> =
@@ -87,10 +96,13 @@ fn cancel_started(
     consequences: &mut Consequences,
 ) -> Result<(), StoreError> {
     let key = [tenant.as_str(), task.as_str()];
-    let sql = "DELETE FROM runs
-        WHERE tenant = ?1 AND taskId = ?2 AND state = 'queued' AND firstStartedAt IS NOT NULL";
-    connection.prepare_cached(sql)?.execute(key)?;
-    let sql = "SELECT executionId FROM runs WHERE tenant = ?1 AND taskId = ?2 AND state = 'running'";
+    let sql = "DELETE FROM runs INDEXED BY runs_started
+        WHERE tenant = ?1 AND taskId = ?2 AND state = 'queued' AND firstStartedAt IS NOT NULL
+        RETURNING coalesce(scheduledAt, recordedAt) AS at";
+    skip_deleted(connection, sql, tenant, task)?;
+    consequences.reopened.push((tenant.clone(), task.clone()));
+    let sql = "SELECT executionId FROM runs INDEXED BY runs_started
+        WHERE tenant = ?1 AND taskId = ?2 AND firstStartedAt IS NOT NULL AND state = 'running'";
     let mut statement = connection.prepare_cached(sql)?;
     for execution in statement.query_map(key, |row| row.parsed("executionId"))? {
         consequences.cancelled.push(execution?);

@@ -95,15 +95,17 @@ impl Store {
     /// Deletes a plugin with its versions. `false` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::PluginInUse`] if tasks name it.
+    /// [`StoreError::PluginInUse`] if tasks name it or runs wait for it.
     pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<bool, StoreError> {
         let (tenant, name) = (tenant.clone(), name.clone());
         self.write(move |connection| {
             let key = [tenant.as_str(), name.as_str()];
             let sql = "SELECT count(*) FROM tasks WHERE tenant = ?1 AND plugin = ?2";
             let tasks: u32 = connection.query_row(sql, key, |row| row.get(0))?;
-            if tasks > 0 {
-                return Err(StoreError::PluginInUse { plugin: name.to_string(), tasks });
+            let sql = "SELECT count(*) FROM runs WHERE tenant = ?1 AND plugin = ?2";
+            let runs: u32 = connection.query_row(sql, key, |row| row.get(0))?;
+            if tasks > 0 || runs > 0 {
+                return Err(StoreError::PluginInUse { plugin: name.to_string(), tasks, runs });
             }
             let sql = "DELETE FROM plugins WHERE tenant = ?1 AND name = ?2";
             Ok(connection.execute(sql, key)? == 1)

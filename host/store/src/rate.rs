@@ -58,7 +58,8 @@ fn limiting(
     claimed: &Claimed,
     limit: &RateLimit,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT startedAt FROM task_executions WHERE tenant = ?1 AND taskId = ?2
+    let sql = "SELECT startedAt FROM task_executions INDEXED BY task_executions_by_task
+        WHERE tenant = ?1 AND taskId = ?2
         ORDER BY id DESC LIMIT 1 OFFSET ?3";
     let values = params![claimed.tenant.as_str(), claimed.task_id.as_str(), limit.limit.saturating_sub(1)];
     let mut statement = connection.prepare_cached(sql)?;
@@ -72,7 +73,7 @@ fn count_since(
     limit: &RateLimit,
     after: Timestamp,
 ) -> Result<u32, StoreError> {
-    let sql = "SELECT count(*) FROM (SELECT startedAt FROM task_executions
+    let sql = "SELECT count(*) FROM (SELECT startedAt FROM task_executions INDEXED BY task_executions_by_task
             WHERE tenant = ?1 AND taskId = ?2 ORDER BY id DESC LIMIT ?3) WHERE startedAt > ?4";
     let (tenant, task) = (claimed.tenant.as_str(), claimed.task_id.as_str());
     let values = params![tenant, task, limit.limit, after.to_string()];

@@ -7,22 +7,11 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::TopicPattern;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
+use crate::queued::QueuedRun;
+use crate::run::{Claimed, claim_at_once};
 use crate::skip::{self, Skip};
 use crate::value::Columns as _;
 use crate::{Store, StoreError, overlap, task};
-
-/// A run that waits for its dispatch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueuedRun {
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// The task.
-    pub task_id: TaskId,
-    /// The run.
-    pub run_id: RunId,
-    /// Not to be dispatched before.
-    pub ready_at: Timestamp,
-}
 
 /// A task whose due time has come.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,10 +50,14 @@ pub struct DueDecision {
 }
 
 /// What follows from a recording or a settlement.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Consequences {
     /// Runs that now wait.
     pub queued: Vec<QueuedRun>,
+    /// Runs that were claimed in the same transaction; their executions may start.
+    pub started: Vec<Claimed>,
+    /// Tasks of which a run has ended without an execution: another may be able to start.
+    pub reopened: Vec<(TenantId, TaskId)>,
     /// Executions to be cancelled, because a newer run of their task takes their place.
     pub cancelled: Vec<ExecutionId>,
 }
@@ -80,28 +73,6 @@ pub struct ManualRun {
     pub event: Option<String>,
     /// The data to hand over, as JSON text.
     pub data: Option<String>,
-}
-
-/// A run that has not started, or waits for its retry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WaitingRun {
-    /// When it was recorded.
-    pub recorded_at: Timestamp,
-    /// Not to be dispatched before.
-    pub ready_at: Timestamp,
-    /// The number of the attempt it waits for.
-    pub attempt: u32,
-}
-
-/// An event task and what it listens to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscriber {
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// The task.
-    pub task_id: TaskId,
-    /// Its pattern.
-    pub pattern: TopicPattern,
 }
 
 impl Store {
@@ -125,13 +96,15 @@ impl Store {
         .await
     }
 
-    /// Makes runs of due times and moves each task on to its next one, all in one transaction.
+    /// Makes runs of due times and moves each task on to its next one, all in one transaction. As many of the runs as
+    /// there are `executions` are claimed at once.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn record_due(
         &self,
         decisions: Vec<DueDecision>,
+        executions: Vec<ExecutionId>,
         now: Timestamp,
     ) -> Result<Consequences, StoreError> {
         self.write(move |connection| {
@@ -139,6 +112,7 @@ impl Store {
             for decision in &decisions {
                 record_decision(connection, decision, now, &mut consequences)?;
             }
+            claim_at_once(connection, &mut consequences, executions, now)?;
             Ok(consequences)
         })
         .await
@@ -159,75 +133,6 @@ impl Store {
             let origin =
                 Origin { event: manual.event, data: manual.data, ..Origin::new(TriggerKind::Manual) };
             insert_run(connection, &tenant, &manual.task_id, manual.run_id, &origin, now)
-        })
-        .await
-    }
-
-    /// Every queued run, of one task or of all, in the order of recording.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn queued_runs(&self, task: Option<(TenantId, TaskId)>) -> Result<Vec<QueuedRun>, StoreError> {
-        self.read(move |connection| {
-            let sql = "SELECT tenant, taskId, id, readyAt FROM runs WHERE state = 'queued'
-                AND (?1 IS NULL OR (tenant = ?1 AND taskId = ?2)) ORDER BY recordedAt, id";
-            let (tenant, id) = task.as_ref().map(|(tenant, id)| (tenant.as_str(), id.as_str())).unzip();
-            let mut statement = connection.prepare_cached(sql)?;
-            let runs = statement.query_map(params![tenant, id], |row| {
-                Ok(QueuedRun {
-                    tenant: row.parsed("tenant")?,
-                    task_id: row.parsed("taskId")?,
-                    run_id: row.parsed("id")?,
-                    ready_at: row.parsed("readyAt")?,
-                })
-            })?;
-            Ok(runs.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
-    /// The oldest waiting run of a task.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn waiting_run(
-        &self,
-        tenant: &TenantId,
-        task: &TaskId,
-    ) -> Result<Option<WaitingRun>, StoreError> {
-        let (tenant, task) = (tenant.clone(), task.clone());
-        self.read(move |connection| {
-            let sql = "SELECT recordedAt, readyAt, attempt FROM runs
-                WHERE tenant = ?1 AND taskId = ?2 AND state = 'queued' ORDER BY id LIMIT 1";
-            let mut statement = connection.prepare_cached(sql)?;
-            let waiting = statement.query_row([tenant.as_str(), task.as_str()], |row| {
-                Ok(WaitingRun {
-                    recorded_at: row.parsed("recordedAt")?,
-                    ready_at: row.parsed("readyAt")?,
-                    attempt: row.plain("attempt")?,
-                })
-            });
-            Ok(waiting.optional()?)
-        })
-        .await
-    }
-
-    /// Every event task of all tenants.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
-        self.read(|connection| {
-            let sql = "SELECT tenant, id, onEvent FROM tasks WHERE onEvent IS NOT NULL";
-            let mut statement = connection.prepare_cached(sql)?;
-            let subscribers = statement.query_map([], |row| {
-                Ok(Subscriber {
-                    tenant: row.parsed("tenant")?,
-                    task_id: row.parsed("id")?,
-                    pattern: row.parsed("onEvent")?,
-                })
-            })?;
-            Ok(subscribers.collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -299,7 +204,8 @@ impl Origin {
     }
 }
 
-/// Inserts a run of the plugin version that is active, or pinned, now. `None` if the task does not exist.
+/// Inserts a run of the plugin version that is active, or pinned, now. `None` if the task does not exist, or if a run of
+/// the same due time is still in progress: it is that due time's run already.
 pub(crate) fn insert_run(
     connection: &Connection,
     tenant: &TenantId,
@@ -314,7 +220,8 @@ pub(crate) fn insert_run(
         SELECT t.tenant, :id, t.id, 'queued', :trigger, :eventId, :event, :data, :scheduledAt, :now,
             :now, :hops, t.plugin, coalesce(t.pluginDigest, p.activeDigest)
         FROM tasks t JOIN plugins p ON p.tenant = t.tenant AND p.name = t.plugin
-        WHERE t.tenant = :tenant AND t.id = :task";
+        WHERE t.tenant = :tenant AND t.id = :task
+        ON CONFLICT (tenant, taskId, scheduledAt) WHERE trigger = 'schedule' DO NOTHING";
     let inserted = connection.prepare_cached(sql)?.execute(named_params! {
         ":id": run_id.to_string(),
         ":trigger": origin.trigger.as_str(),
@@ -327,13 +234,15 @@ pub(crate) fn insert_run(
         ":tenant": tenant.as_str(),
         ":task": task_id.as_str(),
     })?;
-    let queued = QueuedRun { tenant: tenant.clone(), task_id: task_id.clone(), run_id, ready_at: now };
+    let (tenant, task_id) = (tenant.clone(), task_id.clone());
+    let queued = QueuedRun { tenant, task_id, run_id, ready_at: now, has_started: false };
     Ok((inserted == 1).then_some(queued))
 }
 
 /// What of a task decides whether a run of it is recorded.
 pub(crate) struct Switches {
     pub(crate) is_paused: bool,
+    pub(crate) on_event: Option<TopicPattern>,
     pub(crate) overlap: Overlap,
 }
 
@@ -343,10 +252,14 @@ pub(crate) fn switches(
     tenant: &TenantId,
     task: &TaskId,
 ) -> Result<Option<Switches>, StoreError> {
-    let sql = "SELECT isPaused, overlap FROM tasks WHERE tenant = ?1 AND id = ?2";
+    let sql = "SELECT isPaused, onEvent, overlap FROM tasks WHERE tenant = ?1 AND id = ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let found = statement.query_row([tenant.as_str(), task.as_str()], |row| {
-        Ok(Switches { is_paused: row.plain("isPaused")?, overlap: row.parsed("overlap")? })
+        Ok(Switches {
+            is_paused: row.plain("isPaused")?,
+            on_event: row.parsed_option("onEvent")?,
+            overlap: row.parsed("overlap")?,
+        })
     });
     Ok(found.optional()?)
 }

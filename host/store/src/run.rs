@@ -13,6 +13,7 @@ use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::rate::Pass;
+use crate::record::Consequences;
 use crate::value::Columns as _;
 use crate::{Store, StoreError, overlap, rate};
 
@@ -69,6 +70,8 @@ pub struct Claimed {
     pub started_at: Timestamp,
     /// When the run's first execution was.
     pub first_started_at: Timestamp,
+    /// Whether an execution of the run has started before.
+    pub has_started: bool,
     /// How often a shutdown has put the run back.
     pub requeues: u32,
     /// How many events led to the run.
@@ -105,6 +108,41 @@ impl Store {
         })
         .await
     }
+}
+
+/// Claims the first runs that were just recorded, as many as there are `executions`. What is refused a start waits.
+pub(crate) fn claim_at_once(
+    connection: &Connection,
+    then: &mut Consequences,
+    executions: Vec<ExecutionId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut claims = Vec::with_capacity(executions.len());
+    let mut waiting = Vec::new();
+    let mut executions = executions.into_iter();
+    for mut run in std::mem::take(&mut then.queued) {
+        let Some(execution_id) = executions.next() else {
+            waiting.push(run);
+            continue;
+        };
+        let request = ClaimRequest { tenant: run.tenant.clone(), run_id: run.run_id, execution_id };
+        match claim(connection, &request, now)? {
+            started @ Claim::Started(_) => claims.push(started),
+            Claim::Gone | Claim::Dropped => {}
+            Claim::Held(until) => {
+                run.ready_at = until;
+                waiting.push(run);
+            }
+            Claim::Paused | Claim::Blocked => waiting.push(run),
+        }
+    }
+    show_running(connection, &claims)?;
+    then.queued = waiting;
+    then.started.extend(claims.into_iter().filter_map(|claim| match claim {
+        Claim::Started(claimed) => Some(*claimed),
+        _ => None,
+    }));
+    Ok(())
 }
 
 fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Result<Claim, StoreError> {
@@ -176,6 +214,7 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         attempt: row.plain("attempt")?,
         started_at: now,
         first_started_at: row.parsed_option("firstStartedAt")?.unwrap_or(now),
+        has_started: row.plain::<Option<String>>("firstStartedAt")?.is_some(),
         requeues: row.plain("requeues")?,
         hops: row.plain("hops")?,
         plugin: row.parsed("plugin")?,

@@ -7,7 +7,8 @@ use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::event::{self, NewEvent};
-use crate::record::{Consequences, QueuedRun};
+use crate::queued::QueuedRun;
+use crate::record::Consequences;
 use crate::value::to_json;
 use crate::writer::Transaction;
 use crate::{Store, StoreError, key_value};
@@ -70,7 +71,7 @@ pub enum RunEnding {
 }
 
 /// What followed from a settlement.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Settled {
     /// The retry, and what follows from the events it published.
     pub then: Consequences,
@@ -91,8 +92,11 @@ impl Store {
 fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Settled, StoreError> {
     let connection: &Connection = transaction;
     let mut settled = Settled::default();
-    write_execution(connection, settlement)?;
+    let was_running = write_execution(connection, settlement)?;
     write_logs(connection, settlement)?;
+    if !was_running {
+        return Ok(settled);
+    }
     let (tenant, now) = (&settlement.tenant, settlement.completed_at);
     match &settlement.verdict {
         Verdict::Success { writes, events, .. } => {
@@ -103,6 +107,7 @@ fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Sett
                 let then = event::record(connection, tenant, event, now)?.then;
                 settled.then.queued.extend(then.queued);
                 settled.then.cancelled.extend(then.cancelled);
+                settled.then.reopened.extend(then.reopened);
             }
             end_run(connection, settlement)?;
         }
@@ -122,7 +127,9 @@ fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Sett
     Ok(settled)
 }
 
-fn write_execution(connection: &Connection, settlement: &Settlement) -> Result<(), StoreError> {
+/// Returns whether the execution was still running. If its task was deleted meanwhile it is closed already, as
+/// cancelled: it leaves nothing but its receipt and its log.
+fn write_execution(connection: &Connection, settlement: &Settlement) -> Result<bool, StoreError> {
     let (status, output, kind, error) = match &settlement.verdict {
         Verdict::Success { output, .. } => (ExecutionStatus::Success, output.as_deref(), None, None),
         Verdict::Failure { kind, error, .. } => {
@@ -135,13 +142,15 @@ fn write_execution(connection: &Connection, settlement: &Settlement) -> Result<(
     let (now, receipt) = (settlement.completed_at.to_string(), to_json(&settlement.receipt)?);
     let values = params![tenant, id, status.as_str(), now, output, kind, error, receipt];
     let changed = connection.prepare_cached(sql)?.execute(values)?;
-    if changed == 1 || add_receipt(connection, tenant, &id, &receipt)? {
-        return Ok(());
+    if changed == 1 {
+        return Ok(true);
+    }
+    if add_receipt(connection, tenant, &id, &receipt)? {
+        return Ok(false);
     }
     Err(StoreError::BadRow(format!("task_executions: `{id}` is not running")))
 }
 
-/// An execution whose task was deleted while it ran is closed already; only its receipt is missing.
 fn add_receipt(connection: &Connection, tenant: &str, id: &str, receipt: &str) -> Result<bool, StoreError> {
     let sql = "UPDATE task_executions SET receipt = ?3
         WHERE tenant = ?1 AND id = ?2 AND kind = 'cancelled' AND receipt IS NULL";
@@ -187,6 +196,7 @@ fn requeue(
         task_id: settlement.task_id.clone(),
         run_id: settlement.run_id,
         ready_at: at,
+        has_started: true,
     }))
 }
 
@@ -198,10 +208,11 @@ pub(crate) fn refresh_task(
     task: &TaskId,
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE tasks SET
-            attempts = CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.tenant = ?1 AND r.taskId = ?2
-                AND r.firstStartedAt IS NOT NULL) THEN attempts ELSE 0 END,
-            status = CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.tenant = ?1 AND r.taskId = ?2
-                AND r.firstStartedAt IS NOT NULL AND r.state = 'running') THEN 'running' WHEN isPaused THEN 'paused' ELSE 'pending' END
+            attempts = CASE WHEN EXISTS (SELECT 1 FROM runs r INDEXED BY runs_started
+                WHERE r.tenant = ?1 AND r.taskId = ?2 AND r.firstStartedAt IS NOT NULL) THEN attempts ELSE 0 END,
+            status = CASE WHEN EXISTS (SELECT 1 FROM runs r INDEXED BY runs_started
+                WHERE r.tenant = ?1 AND r.taskId = ?2 AND r.firstStartedAt IS NOT NULL
+                AND r.state = 'running') THEN 'running' WHEN isPaused THEN 'paused' ELSE 'pending' END
         WHERE tenant = ?1 AND id = ?2
         RETURNING cron IS NULL AND onEvent IS NULL AND cursor IS NOT NULL";
     let key = [tenant.as_str(), task.as_str()];

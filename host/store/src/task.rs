@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
+use innkeeper_model::id::{TaskId, TenantId};
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::task::{PluginRef, Task, TaskDefinition, TaskStatus, TaskType, Trigger};
 use innkeeper_model::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use crate::settle::refresh_task;
 use crate::value::{Columns as _, to_json};
@@ -44,13 +44,6 @@ pub struct Replaced {
     pub task: Task,
     /// The task as it was; `None` if there was none.
     pub before: Option<Task>,
-}
-
-/// What went with a deleted task.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deleted {
-    /// The executions that were running: their runs are gone, and they should be stopped.
-    pub running: Vec<ExecutionId>,
 }
 
 impl Store {
@@ -110,59 +103,6 @@ impl Store {
         let tenant = tenant.clone();
         self.read(move |connection| list(connection, &tenant, &filter)).await
     }
-
-    /// Pauses a task. A repeating one has no next due time while it is paused; a one-off keeps its own. `None` if it does not exist, else whether it was not paused before.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn pause_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<bool>, StoreError> {
-        let (tenant, id) = (tenant.clone(), id.clone());
-        self.write(move |connection| {
-            let sql = "UPDATE tasks SET isPaused = 1, nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt END,
-                status = CASE status WHEN 'running' THEN status ELSE 'paused' END
-                WHERE tenant = ?1 AND id = ?2 AND isPaused = 0";
-            switch(connection, sql, params![tenant.as_str(), id.as_str()], &tenant, &id)
-        })
-        .await
-    }
-
-    /// Resumes a task; a repeating one is due next at `next_run_at`. `None` if it does not exist, else whether it was
-    /// paused before.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn resume_task(
-        &self,
-        tenant: &TenantId,
-        id: &TaskId,
-        next_run_at: Option<Timestamp>,
-    ) -> Result<Option<bool>, StoreError> {
-        let (tenant, id) = (tenant.clone(), id.clone());
-        let next = next_run_at.map(|at| at.to_string());
-        self.write(move |connection| {
-            let sql = "UPDATE tasks SET isPaused = 0,
-                nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt ELSE ?3 END,
-                status = CASE status WHEN 'running' THEN status ELSE 'pending' END
-                WHERE tenant = ?1 AND id = ?2 AND isPaused = 1";
-            switch(connection, sql, params![tenant.as_str(), id.as_str(), next], &tenant, &id)
-        })
-        .await
-    }
-
-    /// Deletes a task with its runs; its executions stay in the audit trail, those that run closed as cancelled. `None`
-    /// if it does not exist.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn delete_task(
-        &self,
-        tenant: &TenantId,
-        id: &TaskId,
-        now: Timestamp,
-    ) -> Result<Option<Deleted>, StoreError> {
-        let (tenant, id) = (tenant.clone(), id.clone());
-        self.write(move |connection| delete(connection, &tenant, &id, now)).await
-    }
 }
 
 fn create(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<Task, StoreError> {
@@ -187,6 +127,10 @@ fn replace(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result
         return Err(StoreError::PluginMissing(definition.plugin.to_string()));
     }
     update(connection, tenant, task, &before)?;
+    // What a rate limit held may be free under the new one; the next claim tells.
+    let sql = "UPDATE runs INDEXED BY runs_by_task SET readyAt = recordedAt
+        WHERE tenant = ?1 AND taskId = ?2 AND firstStartedAt IS NULL";
+    connection.prepare_cached(sql)?.execute([tenant.as_str(), definition.id.as_str()])?;
     refresh_task(connection, tenant, &definition.id)?;
     let stored = find(connection, tenant, &definition.id)?;
     let task =
@@ -205,7 +149,11 @@ fn update(
     let same_times = new.trigger == old.trigger && new.timezone == old.timezone;
     // A repeating task that is paused or resumed by this loses or gets its due time all the same.
     let keeps_due = same_times && (new.trigger.cron().is_none() || new.is_paused == old.is_paused);
-    let times = if keeps_due { "" } else { ", nextRunAt = excluded.nextRunAt, cursor = NULL" };
+    let times = match (keeps_due, same_times) {
+        (true, _) => "",
+        (false, true) => ", nextRunAt = excluded.nextRunAt",
+        (false, false) => ", nextRunAt = excluded.nextRunAt, cursor = NULL",
+    };
     let replaced = [
         "name",
         "type",
@@ -318,42 +266,6 @@ fn list(connection: &Connection, tenant: &TenantId, filter: &TaskFilter) -> Resu
     Ok(tasks.collect::<Result<_, _>>()?)
 }
 
-/// Runs an update that changes one row or none; tells a task that does not exist from one that needed no change.
-fn switch(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl rusqlite::Params,
-    tenant: &TenantId,
-    id: &TaskId,
-) -> Result<Option<bool>, StoreError> {
-    if connection.prepare_cached(sql)?.execute(parameters)? == 1 {
-        return Ok(Some(true));
-    }
-    let exists = connection.prepare_cached("SELECT 1 FROM tasks WHERE tenant = ?1 AND id = ?2")?;
-    let mut exists = exists;
-    Ok(exists.exists([tenant.as_str(), id.as_str()])?.then_some(false))
-}
-
-fn delete(
-    connection: &Connection,
-    tenant: &TenantId,
-    id: &TaskId,
-    now: Timestamp,
-) -> Result<Option<Deleted>, StoreError> {
-    let sql =
-        "UPDATE task_executions SET status = 'failed', completedAt = max(?3, startedAt), kind = 'cancelled',
-            error = 'its task was deleted'
-        WHERE tenant = ?1 AND id IN (SELECT executionId FROM runs
-            WHERE tenant = ?1 AND taskId = ?2 AND firstStartedAt IS NOT NULL AND state = 'running')
-        RETURNING id";
-    let mut statement = connection.prepare_cached(sql)?;
-    let key = params![tenant.as_str(), id.as_str(), now.to_string()];
-    let running = statement.query_map(key, |row| row.parsed("id"))?.collect::<Result<_, _>>()?;
-    let sql = "DELETE FROM tasks WHERE tenant = ?1 AND id = ?2";
-    let deleted = connection.prepare_cached(sql)?.execute([tenant.as_str(), id.as_str()])? == 1;
-    Ok(deleted.then_some(Deleted { running }))
-}
-
 /// A row of `tasks`.
 fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
     Ok(Task {
@@ -374,6 +286,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
         },
         status: row.parsed("status")?,
         next_run_at: row.parsed_option("nextRunAt")?,
+        cursor: row.parsed_option("cursor")?,
         last_run_at: row.parsed_option("lastRunAt")?,
         attempts: row.plain("attempts")?,
         rate_count: row.plain("rateCount")?,

@@ -5,6 +5,7 @@ mod events;
 mod library;
 mod lifecycle;
 mod limits;
+mod meetings;
 mod schedules;
 mod scripted;
 mod specification;

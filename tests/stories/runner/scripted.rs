@@ -18,6 +18,8 @@ pub enum Act {
     Fail(FailureKind),
     /// It runs until it is stopped.
     Hang,
+    /// It runs until it is stopped, and then succeeds all the same and publishes these events.
+    SucceedWhenStopped(Vec<&'static str>),
 }
 
 /// Does for every execution what `script` says.
@@ -49,6 +51,10 @@ impl Sandbox for Scripted {
             let (outcome, events) = match act {
                 Act::Succeed(events) => (Outcome::Success(None), events),
                 Act::Fail(kind) => (Outcome::Failure(Failure::new(kind, "as the script says")), Vec::new()),
+                Act::SucceedWhenStopped(events) => {
+                    let _reason = stop.await;
+                    (Outcome::Success(None), events)
+                }
                 Act::Hang => (Outcome::Failure(stopped(stop.await)), Vec::new()),
             };
             let publish =

@@ -137,9 +137,9 @@ async fn starts(policy: Value) -> Vec<u64> {
     let mut stage = Stage::open(&sandbox).await;
     stage.create(json!({"id": "fails", "type": "event", "onEvent": "go", "retryPolicy": policy})).await;
     stage.publish("go").await;
-    let mut starts = Vec::new();
+    let mut seconds = Vec::new();
     loop {
-        starts.push(Stage::seconds(stage.ended().await.started_at));
+        seconds.push(Stage::seconds(stage.ended().await.started_at));
         let why = stage.runner.why(&stage.tenant, &id("fails")).await.expect("a reason");
         let Some(retry) = why.strip_prefix("a retry is due at ") else { break };
         let at: Timestamp = retry.split(": ").next().and_then(|at| at.parse().ok()).expect("a time");
@@ -148,7 +148,7 @@ async fn starts(policy: Value) -> Vec<u64> {
     let stats = stage.runner.stats(&stage.tenant).await.expect("stats");
     assert_eq!((stats.queued_runs, stats.pending), (0, 1), "the run has ended");
     stage.close().await;
-    starts
+    seconds
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn a_fixed_window_starts_anew_and_is_the_default() {
         stage.ended().await;
         stage.publish("e").await;
         stage.at(60);
-        // A sliding window would hold it until the first 60 seconds are past, and the next one for 59 more.
+        // A sliding window, which still holds the one at 59, would let only one of these two start.
         assert_eq!(Stage::seconds(stage.ended().await.started_at), 60);
         stage.publish("e").await;
         assert_eq!(Stage::seconds(stage.ended().await.started_at), 60);

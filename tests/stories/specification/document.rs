@@ -46,7 +46,7 @@ fn test_names(source: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut is_test = false;
     for line in source.lines().map(str::trim) {
-        if line == "#[test]" || line == "#[tokio::test]" {
+        if line == "#[test]" || line.starts_with("#[tokio::test") {
             is_test = true;
         } else if let Some(rest) = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn ")) {
             let name = rest.split('(').next().unwrap_or_default();

@@ -14,8 +14,10 @@ use super::Checker;
 /// Attempts of one run at most.
 const ATTEMPTS_MAX: u32 = 1000;
 
-/// Executions per interval at most: a sliding window looks back over as many rows.
-const RATE_LIMIT_MAX: u32 = 100_000;
+/// Executions per interval at most.
+const RATE_LIMIT_MAX: u32 = 1_000_000;
+/// The same for a sliding window, which looks back over as many rows at every start.
+const SLIDING_LIMIT_MAX: u32 = 10_000;
 
 impl Checker {
     pub(super) fn duration(&mut self, field: &str, text: &str) -> Option<Duration> {
@@ -77,8 +79,10 @@ impl Checker {
         if interval == Some(Duration::ZERO) {
             self.problem("rateLimit.interval", "out_of_range", "must be more than zero");
         }
-        if !(1..=RATE_LIMIT_MAX).contains(&limit.limit) {
-            let message = format!("is {}; must be 1 to {RATE_LIMIT_MAX}", limit.limit);
+        let is_sliding = limit.strategy.as_deref() == Some("sliding");
+        let most = if is_sliding { SLIDING_LIMIT_MAX } else { RATE_LIMIT_MAX };
+        if !(1..=most).contains(&limit.limit) {
+            let message = format!("is {}; must be 1 to {most}", limit.limit);
             self.problem("rateLimit.limit", "out_of_range", message);
         }
         let strategies = [RateStrategy::Fixed, RateStrategy::Sliding];
