@@ -128,7 +128,7 @@ impl Problem {
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
             [error] => format!("`{}` {}", error.field, error.message),
-            errors => format!("{} things are wrong; see `errors`", errors.len()),
+            errors => format!("the request is wrong in {} places", errors.len()),
         };
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
         problem.0.errors = errors;
