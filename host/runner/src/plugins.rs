@@ -43,7 +43,7 @@ impl TaskRunner {
     /// Deletes a plugin with its versions.
     ///
     /// # Errors
-    /// [`RunnerError::NotFound`] if there is none; [`StoreError::PluginInUse`] if tasks name it.
+    /// [`RunnerError::NotFound`] if there is none; [`innkeeper_store::StoreError::PluginInUse`] if tasks name it.
     pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<(), RunnerError> {
         let deleted = self.0.store.delete_plugin(tenant, name).await?;
         if deleted { Ok(()) } else { Err(RunnerError::not_found("plugin", name)) }
