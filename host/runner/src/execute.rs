@@ -20,6 +20,8 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
     let stop = stopped(shared.stop_signal(&claimed.execution_id));
     let report = shared.sandbox.execute(invocation(&shared, &claimed), stop).await;
     shared.unregister(&claimed.execution_id);
+    // The slot is for another as soon as the sandbox is free, unless too many ends wait to be written.
+    let _unsettled = shared.unsettled.acquire().await;
     drop(slot);
     let settlement = settlement(&shared, &claimed, report);
     if let Some(settled) = settle(&shared, &settlement).await {

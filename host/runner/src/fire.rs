@@ -14,7 +14,7 @@ use crate::state::Shared;
 pub(crate) const NAP: Duration = Duration::from_secs(1);
 
 /// Tasks decided in one transaction.
-const GROUP_MAX: u32 = 100;
+const GROUP_MAX: u32 = 250;
 
 /// Records what is due until the runner stops.
 pub(crate) async fn run(shared: Arc<Shared>) {

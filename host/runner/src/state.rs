@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) running: Mutex<HashMap<ExecutionId, watch::Sender<Option<StopReason>>>>,
     /// Free slots for executions.
     pub(crate) slots: Arc<Semaphore>,
+    /// Ends of executions that may wait to be written.
+    pub(crate) unsettled: Semaphore,
     /// Nudges the dispatch loop.
     pub(crate) queued: Notify,
     /// Nudges the fire loop.

@@ -110,6 +110,9 @@ impl TaskRunner {
     }
 }
 
+/// Ends of executions that may wait to be written before no more are started.
+const UNSETTLED_MAX: usize = 1024;
+
 async fn share(
     config: RunnerConfig,
     store: Store,
@@ -133,6 +136,7 @@ async fn share(
         queue: std::sync::Mutex::default(),
         running: std::sync::Mutex::default(),
         slots,
+        unsettled: Semaphore::new(UNSETTLED_MAX),
         queued: Notify::new(),
         scheduled: Notify::new(),
         stopping: CancellationToken::new(),

@@ -58,7 +58,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<EventReceipt>, StoreError> {
         let tenant = tenant.clone();
-        self.write(move |connection| {
+        self.write_urgently(move |connection| {
             let mut executions = executions.into_iter();
             let mut receipts = Vec::with_capacity(events.len());
             for event in events.iter() {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::StoreError;
 use crate::connection::open_reader;
-use crate::writer::Writer;
+use crate::writer::{Urgency, Writer};
 
 /// Connections kept open while nobody reads.
 const IDLE_MAX: usize = 8;
@@ -38,7 +38,7 @@ impl Readers {
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         match self {
-            Self::Shared(writer) => writer.submit(move |connection| query(connection)).await,
+            Self::Shared(writer) => writer.submit(Urgency::Urgent, move |connection| query(connection)).await,
             Self::Pool(pool) => {
                 let pool = Arc::clone(pool);
                 let done = tokio::task::spawn_blocking(move || pool.read(query)).await;

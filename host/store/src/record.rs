@@ -107,7 +107,7 @@ impl Store {
         executions: Vec<ExecutionId>,
         now: Timestamp,
     ) -> Result<Consequences, StoreError> {
-        self.write(move |connection| {
+        self.write_urgently(move |connection| {
             let mut consequences = Consequences::default();
             for decision in &decisions {
                 record_decision(connection, decision, now, &mut consequences)?;
@@ -129,7 +129,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<QueuedRun>, StoreError> {
         let tenant = tenant.clone();
-        self.write(move |connection| {
+        self.write_urgently(move |connection| {
             let origin =
                 Origin { event: manual.event, data: manual.data, ..Origin::new(TriggerKind::Manual) };
             insert_run(connection, &tenant, &manual.task_id, manual.run_id, &origin, now)
@@ -163,24 +163,23 @@ fn record_decision(
 ) -> Result<(), StoreError> {
     let (tenant, task_id) = (&decision.tenant, &decision.task_id);
     let sql = "UPDATE tasks SET nextRunAt = ?4, cursor = ?5
-        WHERE tenant = ?1 AND id = ?2 AND nextRunAt = ?3 AND isPaused = 0";
-    let moved = connection.prepare_cached(sql)?.execute(params![
+        WHERE tenant = ?1 AND id = ?2 AND nextRunAt = ?3 AND isPaused = 0 RETURNING overlap";
+    let mut statement = connection.prepare_cached(sql)?;
+    let values = params![
         tenant.as_str(),
         task_id.as_str(),
         decision.due_at.to_string(),
         decision.next_run_at.map(|at| at.to_string()),
         decision.cursor.to_string(),
-    ])?;
-    if moved == 0 {
-        return Ok(());
-    }
+    ];
+    let moved = statement.query_row(values, |row| row.parsed("overlap")).optional()?;
+    let Some(overlap) = moved else { return Ok(()) };
     for skip in &decision.skips {
         skip::note(connection, tenant, task_id, skip)?;
     }
-    let Some(switches) = switches(connection, tenant, task_id)? else { return Ok(()) };
     for (scheduled_at, run_id) in &decision.fire {
         let origin = Origin { scheduled_at: Some(*scheduled_at), ..Origin::new(TriggerKind::Schedule) };
-        if overlap::make_room(connection, tenant, task_id, switches.overlap, *scheduled_at, consequences)? {
+        if overlap::make_room(connection, tenant, task_id, overlap, *scheduled_at, consequences)? {
             consequences.queued.extend(insert_run(connection, tenant, task_id, *run_id, &origin, now)?);
         }
     }

@@ -98,7 +98,7 @@ impl Store {
     /// # Errors
     /// Those of the store; then nothing is claimed.
     pub async fn claim(&self, requests: Vec<ClaimRequest>, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
-        self.write(move |connection| {
+        self.write_urgently(move |connection| {
             let claims: Vec<Claim> = requests
                 .iter()
                 .map(|request| claim(connection, request, now))

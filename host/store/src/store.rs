@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::connection::{Durability, Location, open_writer};
 use crate::readers::Readers;
-use crate::writer::{Transaction, Writer};
+use crate::writer::{Transaction, Urgency, Writer};
 use crate::{StoreError, tenant};
 
 /// A handle on the database; clones share it.
@@ -39,7 +39,15 @@ impl Store {
         &self,
         command: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.submit(command).await
+        self.writer.submit(Urgency::Ordinary, command).await
+    }
+
+    /// As [`Store::write`], before what can wait.
+    pub(crate) async fn write_urgently<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.submit(Urgency::Urgent, command).await
     }
 
     pub(crate) async fn read<T: Send + 'static>(

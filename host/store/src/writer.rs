@@ -1,10 +1,10 @@
 //! The one writer: a thread that owns the write connection and commits commands by the group.
 //!
-//! All commands that wait, up to a bound, run in one `BEGIN IMMEDIATE` with a savepoint each, so that a refused one
+//! Commands that wait, up to a bound and the urgent ones first, run in one `BEGIN IMMEDIATE` with a savepoint each, so that a refused one
 //! leaves nothing and harms no other; they are committed once, and only then is each answered.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Deref;
 use std::thread;
 
@@ -20,6 +20,16 @@ const GROUP_MAX: usize = 512;
 
 /// Commands that may wait before senders wait too.
 const QUEUE_MAX: usize = 4096;
+
+/// Commands that can wait are taken along in a group of urgent ones, so that they are not put off for ever; so many.
+const TAKEN_ALONG: usize = 64;
+
+/// Whether a command goes before others. What starts an execution does; what ends one can wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    Urgent,
+    Ordinary,
+}
 
 /// A command on its way.
 trait Job: Send {
@@ -93,7 +103,7 @@ impl Deref for Transaction<'_> {
 /// The sending end. When the last one is dropped the thread finishes what waits and ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    commands: mpsc::Sender<Box<dyn Job>>,
+    commands: mpsc::Sender<(Urgency, Box<dyn Job>)>,
 }
 
 impl Writer {
@@ -111,11 +121,12 @@ impl Writer {
     /// Runs `command` in a transaction and returns its answer after the commit.
     pub(crate) async fn submit<T: Send + 'static>(
         &self,
+        urgency: Urgency,
         command: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answered) = oneshot::channel();
         let job = Submission { command: Some(command), result: None, reply };
-        self.commands.send(Box::new(job)).await.map_err(|_| StoreError::Stopped)?;
+        self.commands.send((urgency, Box::new(job))).await.map_err(|_| StoreError::Stopped)?;
         answered.await.map_err(|_| StoreError::Stopped)?
     }
 
@@ -125,9 +136,47 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, mut received: mpsc::Receiver<Box<dyn Job>>) {
-    let mut group = Vec::with_capacity(GROUP_MAX);
-    while received.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+/// What the writer has received and not run yet.
+#[derive(Default)]
+struct Backlog {
+    urgent: VecDeque<Box<dyn Job>>,
+    ordinary: VecDeque<Box<dyn Job>>,
+    received: Vec<(Urgency, Box<dyn Job>)>,
+}
+
+impl Backlog {
+    /// Takes in what waits; waits itself only if there is nothing to do. `false` once there will never be anything more.
+    fn fill(&mut self, commands: &mut mpsc::Receiver<(Urgency, Box<dyn Job>)>) -> bool {
+        let is_idle = self.urgent.is_empty() && self.ordinary.is_empty();
+        if is_idle && commands.blocking_recv_many(&mut self.received, GROUP_MAX) == 0 {
+            return false;
+        }
+        while self.ordinary.len() + self.received.len() < QUEUE_MAX {
+            let Ok(command) = commands.try_recv() else { break };
+            self.received.push(command);
+        }
+        for (urgency, job) in self.received.drain(..) {
+            match urgency {
+                Urgency::Urgent => self.urgent.push_back(job),
+                Urgency::Ordinary => self.ordinary.push_back(job),
+            }
+        }
+        true
+    }
+
+    /// The next group: the urgent ones first.
+    fn group(&mut self) -> Vec<Box<dyn Job>> {
+        let mut group: Vec<_> = self.urgent.drain(..self.urgent.len().min(GROUP_MAX)).collect();
+        let room = if group.is_empty() { GROUP_MAX } else { TAKEN_ALONG };
+        group.extend(self.ordinary.drain(..self.ordinary.len().min(room)));
+        group
+    }
+}
+
+fn run(connection: &Connection, mut commands: mpsc::Receiver<(Urgency, Box<dyn Job>)>) {
+    let mut backlog = Backlog::default();
+    while backlog.fill(&mut commands) {
+        let mut group = backlog.group();
         let committed = run_group(connection, &mut group);
         let is_broken = matches!(committed, Err(StoreError::Broken(_)));
         if let Err(error) = &committed {
@@ -135,7 +184,7 @@ fn run(connection: &Connection, mut received: mpsc::Receiver<Box<dyn Job>>) {
             // The transaction may be over already; then there is nothing to take back.
             let _over = connection.execute_batch("ROLLBACK");
         }
-        for job in group.drain(..) {
+        for job in group {
             job.answer(committed.clone());
         }
         if is_broken {

@@ -78,7 +78,6 @@ CREATE TABLE tasks (
 ) STRICT;
 
 CREATE INDEX tasks_due ON tasks (nextRunAt) WHERE nextRunAt IS NOT NULL AND isPaused = 0;
-CREATE INDEX tasks_by_status ON tasks (tenant, status, id);
 CREATE INDEX tasks_by_plugin ON tasks (tenant, plugin, pluginDigest);
 CREATE INDEX tasks_on_event ON tasks (tenant, id) WHERE onEvent IS NOT NULL;
 
