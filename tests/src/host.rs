@@ -267,7 +267,7 @@ fn check_invariants(database: &Connection) {
                 GROUP BY tenant, runId HAVING count(*) > 1)",
         ),
         (
-            "events whose count of runs is not what was made of them",
+            "events that made more runs than they say",
             "SELECT count(*) FROM events e WHERE e.runs < (SELECT count(DISTINCT x.runId) FROM task_executions x
                 WHERE x.tenant = e.tenant AND x.eventId = e.id)",
         ),

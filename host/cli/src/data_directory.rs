@@ -25,7 +25,12 @@ impl DataDirectory {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&file);
         let lock = lock.with_context(|| format!("cannot open {}", file.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                let owned = Self { path: path.to_owned(), _lock: lock };
+                let made = owned.create_database();
+                made.with_context(|| format!("cannot open {}", owned.database().display()))?;
+                Ok(owned)
+            }
             Err(TryLockError::WouldBlock) => bail!(
                 "another innkeeper server uses the data directory {shown}: stop it, or name another one with --data-dir"
             ),
@@ -33,6 +38,15 @@ impl DataDirectory {
                 Err(anyhow!(error).context(format!("cannot lock {}", file.display())))
             }
         }
+    }
+
+    /// Makes an empty database file that only its owner can read; SQLite gives the same rights to what it puts beside it.
+    fn create_database(&self) -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(self.database()).map(drop)
     }
 
     /// The database file.

@@ -8,6 +8,9 @@ use crate::execution::Failure;
 use crate::id::RunId;
 use crate::time::Timestamp;
 
+/// The longest delay that a handler may ask for: it is a guest's number, and must not put a run off for ever.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
+
 /// How the delay grows from attempt to attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -74,7 +77,7 @@ pub enum RetryDecision {
 /// Decides what follows the failed `attempt` (from 1) of the run that first started at `first_started_at`.
 ///
 /// The delay before attempt n + 1 is `delay` (fixed) or `delay * 2^(n-1)` (exponential), at most `max_delay`, less
-/// jitter, and at least what the handler asked for. A delay that would pass `max_retry_duration` ends the run now.
+/// jitter, and at least what the handler asked for, up to [`RETRY_AFTER_MAX`]. A delay that would pass `max_retry_duration` ends the run now.
 #[must_use]
 pub fn decide(
     policy: &RetryPolicy,
@@ -87,7 +90,8 @@ pub fn decide(
     if failure.kind.ends_run() || attempt >= policy.max_attempts {
         return RetryDecision::End;
     }
-    let delay = backoff_delay(policy, run, attempt).max(failure.retry_after.unwrap_or(Duration::ZERO));
+    let asked = failure.retry_after.unwrap_or(Duration::ZERO).min(RETRY_AFTER_MAX);
+    let delay = backoff_delay(policy, run, attempt).max(asked);
     let at = now.saturating_add(delay);
     let window_ends = policy.max_retry_duration.map(|window| first_started_at.saturating_add(window));
     match window_ends {
@@ -182,6 +186,8 @@ mod tests {
         let mut asked = failure(FailureKind::HandlerError);
         asked.retry_after = Some(Duration::from_mins(1));
         assert_eq!(after(&policy(2, 10, Backoff::Fixed), 1, &asked), at_seconds(60));
+        asked.retry_after = Some(Duration::MAX);
+        assert_eq!(after(&policy(2, 10, Backoff::Fixed), 1, &asked), at_seconds(24 * 60 * 60));
         asked.retry_after = Some(Duration::from_secs(1));
         assert_eq!(after(&policy(2, 10, Backoff::Fixed), 1, &asked), at_seconds(10));
     }

@@ -20,13 +20,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         let nudge = shared.queued.notified();
         tokio::pin!(nudge);
         nudge.as_mut().enable();
-        let slots = tokio::select! {
-            () = shared.stopping.cancelled() => return,
-            slots = free_slots(&shared) => slots,
-        };
-        let now = shared.clock.now();
-        let runs = shared.lock_queue().take(now, slots.num_permits());
-        if !runs.is_empty() {
+        // Slots are taken only for runs that are there, and never kept while nothing is: others use them at once.
+        let is_ready = shared.lock_queue().has_ready(shared.clock.now());
+        if is_ready {
+            let slots = tokio::select! {
+                () = shared.stopping.cancelled() => return,
+                slots = free_slots(&shared) => slots,
+            };
+            let runs = shared.lock_queue().take(shared.clock.now(), slots.num_permits());
             match start(&shared, runs, slots).await {
                 Ok(()) => continue,
                 Err(StoreError::Stopped) => return,
@@ -60,6 +61,10 @@ async fn start(
     runs: Vec<QueuedRun>,
     mut slots: OwnedSemaphorePermit,
 ) -> Result<(), StoreError> {
+    // All that was ready stood behind gates.
+    if runs.is_empty() {
+        return Ok(());
+    }
     let executions = shared.register(runs.len());
     let request = |(run, execution): (&QueuedRun, &ExecutionId)| ClaimRequest {
         tenant: run.tenant.clone(),
@@ -105,6 +110,7 @@ fn note(shared: &Shared, run: QueuedRun, claim: Claim) -> Option<Box<Claimed>> {
         Claim::Blocked => queue.refused(run, None),
         // Its runs stay in the store; resuming brings them back.
         Claim::Paused => queue.forget(&run.tenant, &run.task_id),
+        Claim::Early(ready_at) => queue.push(QueuedRun { ready_at, ..run }, shared.clock.now()),
         // It was deleted meanwhile, or over its rate limit.
         Claim::Gone | Claim::Dropped => queue.passed(&run, 1),
     }

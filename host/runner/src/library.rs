@@ -48,7 +48,8 @@ use crate::task_runner::TaskRunner;
 /// The specification's `TaskRunnerConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TaskRunnerConfig {
-    /// Path of the database file; `None`, or `:memory:`, for one that is gone when the runner is.
+    /// Path of the database file; `None`, or `:memory:`, for one that is gone when the runner is. One runner at a time may
+    /// use a file, and nothing here sees to that: a second one would take the first one's executions for dead.
     pub db_path: Option<String>,
     /// IANA name of the zone of tasks that name none; `None` means UTC.
     pub timezone: Option<String>,

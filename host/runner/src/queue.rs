@@ -24,11 +24,23 @@ pub(crate) struct DispatchQueue {
     ended: HashSet<TaskKey>,
 }
 
+/// Who goes first through a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Precedence {
+    Started,
+    New,
+}
+
+fn place(run: &QueuedRun) -> (Precedence, RunId) {
+    (if run.has_started { Precedence::Started } else { Precedence::New }, run.run_id)
+}
+
 #[derive(Debug, Default)]
 struct Gate {
     /// When it opens by itself; `None` if it opens when a run of the task ends.
     opens_at: Option<Timestamp>,
-    waiting: BTreeMap<RunId, QueuedRun>,
+    /// In the order in which they are let out: those that have started before first, since others may wait for their end.
+    waiting: BTreeMap<(Precedence, RunId), QueuedRun>,
     /// Runs that have been let out and not claimed yet.
     let_out: HashSet<RunId>,
 }
@@ -69,6 +81,12 @@ impl DispatchQueue {
         taken
     }
 
+    /// Whether a run could be taken now.
+    pub(crate) fn has_ready(&mut self, now: Timestamp) -> bool {
+        self.wake(now);
+        !self.ready.is_empty()
+    }
+
     /// Whether no run waits for a slot. Runs whose time has not come, or that stand behind a gate, do not count.
     pub(crate) fn is_empty(&self) -> bool {
         self.ready.is_empty()
@@ -88,7 +106,10 @@ impl DispatchQueue {
         self.known.insert(run.run_id);
         let gate = self.gates.entry(key.clone()).or_default();
         gate.let_out.remove(&run.run_id);
-        gate.waiting.insert(run.run_id, run);
+        gate.waiting.insert(place(&run), run);
+        // What the others wait for may itself be held by the rate limit: then its window opens the gate.
+        let holds_started = gate.waiting.keys().any(|(precedence, _)| *precedence == Precedence::Started);
+        let opens_at = opens_at.or(gate.opens_at.filter(|_| holds_started));
         let before = std::mem::replace(&mut gate.opens_at, opens_at);
         self.opening.extend(opens_at.map(|at| (at, key.clone())));
         if let Some(before) = before.filter(|before| Some(*before) != opens_at) {
@@ -125,8 +146,8 @@ impl DispatchQueue {
             if let Some(at) = gate.opens_at {
                 self.opening.remove(&(at, key));
             }
-            for run in gate.waiting.keys() {
-                self.known.remove(run);
+            for run in gate.waiting.values() {
+                self.known.remove(&run.run_id);
             }
         }
     }
@@ -149,7 +170,7 @@ impl DispatchQueue {
         if goes_ahead || gate.let_out.contains(&run.run_id) {
             return Some(run);
         }
-        gate.waiting.insert(run.run_id, run);
+        gate.waiting.insert(place(&run), run);
         None
     }
 
@@ -158,8 +179,8 @@ impl DispatchQueue {
         let Some(gate) = self.gates.get_mut(key) else { return };
         let mut first = Vec::new();
         while first.len() < usize::try_from(count).unwrap_or(usize::MAX) {
-            let Some((id, run)) = gate.waiting.pop_first() else { break };
-            gate.let_out.insert(id);
+            let Some((_, run)) = gate.waiting.pop_first() else { break };
+            gate.let_out.insert(run.run_id);
             first.push(run);
         }
         // The last is put in front first, so that they stand in their order.
@@ -320,6 +341,22 @@ mod tests {
         assert_eq!(taken(&mut queue, 50), [retry.run_id]);
         queue.reopen(&blocked.tenant, &blocked.task_id);
         assert_eq!(taken(&mut queue, 50), [blocked.run_id]);
+    }
+
+    #[test]
+    fn a_retry_that_a_rate_limit_holds_goes_before_what_waits_for_it() {
+        let mut queue = DispatchQueue::default();
+        let waits = run("a", 1, 0);
+        let retry = QueuedRun { has_started: true, ..run("a", 2, 0) };
+        queue.refused(waits.clone(), None);
+        queue.reopen(&waits.tenant, &waits.task_id);
+        assert_eq!(taken(&mut queue, 0), [waits.run_id]);
+        queue.refused(retry.clone(), Some(at(100)));
+        queue.refused(waits.clone(), None);
+        assert_eq!(taken(&mut queue, 99), []);
+        assert_eq!(taken(&mut queue, 100), [retry.run_id], "the window opens the gate, for the retry first");
+        queue.passed(&retry, 1);
+        assert_eq!(taken(&mut queue, 100), [waits.run_id]);
     }
 
     #[test]

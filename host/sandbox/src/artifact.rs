@@ -33,6 +33,15 @@ pub(crate) struct ArtifactCache {
     bytes_max: u64,
 }
 
+/// Makes a folder that only its owner can use: whoever can write to it could have code run as the host.
+fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 impl ArtifactCache {
     /// Opens the cache in `folder`, which is made if it is not there.
     ///
@@ -40,7 +49,7 @@ impl ArtifactCache {
     /// The folder or its key cannot be read or written.
     pub(crate) fn open(folder: PathBuf, bytes_max: u64, engine: &Engine) -> Result<Self, SandboxError> {
         let failed = |path: &Path, source| SandboxError::Cache { path: path.to_owned(), source };
-        fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+        create_private(&folder).map_err(|error| failed(&folder, error))?;
         let key_file = folder.join(KEY_FILE);
         let key = read_or_make_key(&key_file).map_err(|error| failed(&key_file, error))?;
         let mut hasher = Sha256Hasher(Sha256::new());

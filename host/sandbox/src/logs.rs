@@ -23,6 +23,9 @@ impl Output {
     }
 }
 
+/// Lines kept of one execution, whatever their length: each is a row of the database.
+pub(crate) const LINES_MAX: usize = 1000;
+
 /// The log of one execution. Every byte counts, line ends too, so that empty lines are not free.
 #[derive(Debug)]
 pub(crate) struct LogBuffer {
@@ -45,6 +48,9 @@ impl LogBuffer {
     pub(crate) fn write(&mut self, output: Output, bytes: &[u8], now: Timestamp) {
         let mut rest = self.admit(bytes);
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            if self.lines.len() >= LINES_MAX {
+                return self.drop_rest(rest.len());
+            }
             let mut line = std::mem::take(&mut self.open[output as usize]);
             line.extend_from_slice(&rest[..end]);
             self.lines.push(line_of(&line, output.level(), now));
@@ -55,7 +61,13 @@ impl LogBuffer {
 
     /// Takes one message, which may have several lines.
     pub(crate) fn log(&mut self, level: LogLevel, message: &str, now: Timestamp) {
+        let mut left = message.len() + 1;
         for line in message.split('\n') {
+            if self.room_bytes == 0 || self.lines.len() >= LINES_MAX {
+                self.written_bytes += left as u64;
+                return self.drop_rest(left);
+            }
+            left -= line.len() + 1;
             let mut bytes = Vec::with_capacity(line.len() + 1);
             bytes.extend_from_slice(line.as_bytes());
             bytes.push(b'\n');
@@ -65,6 +77,12 @@ impl LogBuffer {
                 self.lines.push(line_of(kept, level, now));
             }
         }
+    }
+
+    /// Counts what is not kept, and keeps nothing more.
+    fn drop_rest(&mut self, bytes: usize) {
+        self.dropped_bytes += bytes as u64;
+        self.room_bytes = 0;
     }
 
     /// Ends lines without a line end.
@@ -189,5 +207,18 @@ mod tests {
         buffer.log(LogLevel::Debug, "a\nb", NOW);
         assert_eq!(messages(&buffer), [(LogLevel::Debug, "a"), (LogLevel::Debug, "b")]);
         assert_eq!(buffer.written_bytes(), 4);
+    }
+
+    #[test]
+    fn lines_are_few_however_short_they_are() {
+        let now = Timestamp::default();
+        let mut log = LogBuffer::new(64 << 10);
+        log.write(Output::Standard, &[b'\n'; 5000], now);
+        log.log(LogLevel::Info, &"\n".repeat(5000), now);
+        log.write(Output::Error, b"more", now);
+        log.close(now);
+        assert_eq!(log.lines().len(), LINES_MAX);
+        assert_eq!(log.written_bytes(), 5000 + 5001 + 4);
+        assert_eq!(log.dropped_bytes(), log.written_bytes() - LINES_MAX as u64);
     }
 }

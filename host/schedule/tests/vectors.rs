@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// More than an unoptimised build on a busy machine needs, and far less than a search that runs away.
-const REFUSAL_MAX: Duration = Duration::from_millis(50);
+const REFUSAL_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize)]
 struct CronCase {

@@ -37,6 +37,8 @@ pub enum Claim {
     Paused,
     /// The task's rate limit holds it until this instant; the run stays queued.
     Held(Timestamp),
+    /// Its time has not come yet; the run stays queued.
+    Early(Timestamp),
     /// Runs of the task that are in progress must end first; the run stays queued.
     Blocked,
     /// The task's rate limit is reached, and the run has been dropped for it.
@@ -129,7 +131,7 @@ pub(crate) fn claim_at_once(
         match claim(connection, &request, now)? {
             started @ Claim::Started(_) => claims.push(started),
             Claim::Gone | Claim::Dropped => {}
-            Claim::Held(until) => {
+            Claim::Held(until) | Claim::Early(until) => {
                 run.ready_at = until;
                 waiting.push(run);
             }
@@ -146,7 +148,7 @@ pub(crate) fn claim_at_once(
 }
 
 fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Result<Claim, StoreError> {
-    let sql = "SELECT r.taskId, r.trigger, r.scheduledAt, r.attempt, r.firstStartedAt, r.requeues, r.hops,
+    let sql = "SELECT r.taskId, r.trigger, r.scheduledAt, r.readyAt, r.attempt, r.firstStartedAt, r.requeues, r.hops,
             r.plugin, r.pluginDigest, r.eventId, coalesce(e.event, r.event) AS event,
             coalesce(e.data, r.data) AS data, t.isPaused, t.metadata, t.retryPolicy, t.limits,
             t.overlap, t.concurrency, t.rateLimit, t.rateCount, t.rateWindow,
@@ -160,6 +162,9 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     let Some((gate, mut claimed)) = found.optional()? else { return Ok(Claim::Gone) };
     if gate.is_paused {
         return Ok(Claim::Paused);
+    }
+    if gate.ready_at > now {
+        return Ok(Claim::Early(gate.ready_at));
     }
     if overlap::is_blocked(connection, &claimed, gate.overlap, gate.concurrency)? {
         return Ok(Claim::Blocked);
@@ -176,6 +181,7 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
 
 /// What of the task decides whether a run may start.
 struct Gate {
+    ready_at: Timestamp,
     is_paused: bool,
     overlap: Overlap,
     concurrency: Option<u32>,
@@ -187,6 +193,7 @@ struct Gate {
 impl Gate {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
+            ready_at: row.parsed("readyAt")?,
             is_paused: row.plain("isPaused")?,
             overlap: row.parsed("overlap")?,
             concurrency: row.plain("concurrency")?,

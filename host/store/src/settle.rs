@@ -112,6 +112,9 @@ fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Sett
             end_run(connection, settlement)?;
         }
         Verdict::Failure { run: RunEnding::End, .. } => end_run(connection, settlement)?,
+        Verdict::Failure { run: RunEnding::Retry(_), .. } if is_superseded(connection, settlement)? => {
+            end_run(connection, settlement)?;
+        }
         Verdict::Failure { run: RunEnding::Retry(at), .. } => {
             settled.then.queued.extend(requeue(connection, settlement, *at, "attempt = attempt + 1")?);
         }
@@ -178,6 +181,17 @@ fn end_run(connection: &Connection, settlement: &Settlement) -> Result<(), Store
     let key = (settlement.tenant.as_str(), settlement.run_id.to_string());
     connection.prepare_cached(sql)?.execute(key)?;
     Ok(())
+}
+
+/// Whether a newer run of a task that cancels its previous ones waits: it came when this execution had just failed, and
+/// found nobody to cancel.
+fn is_superseded(connection: &Connection, settlement: &Settlement) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT 1 FROM tasks t JOIN runs r INDEXED BY runs_by_task ON r.tenant = t.tenant AND r.taskId = t.id
+        WHERE t.tenant = ?1 AND t.id = ?2 AND t.overlap = 'cancelPrevious'
+            AND r.id > ?3 AND r.firstStartedAt IS NULL AND r.trigger <> 'manual'";
+    let key = (settlement.tenant.as_str(), settlement.task_id.as_str(), settlement.run_id.to_string());
+    Ok(connection.prepare_cached(sql)?.exists(key)?)
 }
 
 fn requeue(
