@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
 
 /// Executions at once.
-const CONCURRENCY: u32 = 256;
+const CONCURRENCY: u32 = 1024;
 
 /// The host.
 pub(crate) struct Host {

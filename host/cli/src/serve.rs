@@ -28,7 +28,9 @@ pub(crate) async fn serve(args: ServeArgs, token: Option<String>) -> Result<(), 
     telemetry::start("info,rusqlite_migration=warn", config.log_format).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let bound = TcpListener::bind(config.listen).await;
-    let listener = bound.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = bound.with_context(|| {
+        format!("cannot listen on {}; name another address with --listen, such as 127.0.0.1:0", config.listen)
+    })?;
     let host = Host::start(config, listener).await?;
     tracing::info!(url = host.url(), version = env!("CARGO_PKG_VERSION"), "host.listening");
     output::print(&format!("listening on {}\n", host.url()))?;

@@ -160,8 +160,9 @@ fn trap_message(error: &Error, lines: &[LogLine]) -> String {
 /// The innermost functions that were running, if the component names them.
 fn place(error: &Error) -> String {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    let names: Vec<&str> =
-        backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(FRAMES_MAX).collect();
+    let readable = |name| format!("{:#}", rustc_demangle::demangle(name));
+    let names = backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(FRAMES_MAX);
+    let names: Vec<String> = names.map(readable).collect();
     if names.is_empty() { String::new() } else { format!("; in {}", names.join(" < ")) }
 }
 

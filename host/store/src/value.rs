@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use rusqlite::Row;
 use rusqlite::types::{FromSql, Type};
+use rusqlite::{Row, RowIndex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,37 +17,42 @@ struct BadValue {
     reason: String,
 }
 
-fn bad(column: &str, value: String, reason: &impl Display) -> rusqlite::Error {
-    let bad = BadValue { column: column.to_owned(), value, reason: reason.to_string() };
+fn bad(column: impl Place, value: String, reason: &impl Display) -> rusqlite::Error {
+    let bad = BadValue { column: column.to_string(), value, reason: reason.to_string() };
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(bad))
 }
 
-/// Reads typed columns by name.
+/// Where a column is: its name or its number.
+pub(crate) trait Place: RowIndex + Display + Copy {}
+
+impl<P: RowIndex + Display + Copy> Place for P {}
+
+/// Reads typed columns by name, or by place where it has to be quick.
 pub(crate) trait Columns {
     /// A column of a type SQLite knows.
-    fn plain<T: FromSql>(&self, column: &str) -> rusqlite::Result<T>;
+    fn plain<T: FromSql>(&self, column: impl Place) -> rusqlite::Result<T>;
 
     /// A TEXT column, parsed.
-    fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> rusqlite::Result<T> {
+    fn parsed<T: FromStr<Err: Display>>(&self, column: impl Place) -> rusqlite::Result<T> {
         let text: String = self.plain(column)?;
         text.parse().map_err(|error| bad(column, text, &error))
     }
 
     /// A TEXT column that may be NULL, parsed.
-    fn parsed_option<T: FromStr<Err: Display>>(&self, column: &str) -> rusqlite::Result<Option<T>> {
+    fn parsed_option<T: FromStr<Err: Display>>(&self, column: impl Place) -> rusqlite::Result<Option<T>> {
         let Some(text) = self.plain::<Option<String>>(column)? else { return Ok(None) };
         text.parse().map(Some).map_err(|error| bad(column, text, &error))
     }
 
     /// A TEXT column that may be NULL, read as JSON.
-    fn json<T: DeserializeOwned>(&self, column: &str) -> rusqlite::Result<Option<T>> {
+    fn json<T: DeserializeOwned>(&self, column: impl Place) -> rusqlite::Result<Option<T>> {
         let Some(text) = self.plain::<Option<String>>(column)? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| bad(column, text, &error))
     }
 }
 
 impl Columns for Row<'_> {
-    fn plain<T: FromSql>(&self, column: &str) -> rusqlite::Result<T> {
+    fn plain<T: FromSql>(&self, column: impl Place) -> rusqlite::Result<T> {
         self.get(column)
     }
 }

@@ -117,14 +117,20 @@ impl Session {
             return;
         }
         let declared = project.manifest.tasks.clone();
-        let (mut kept, gone): (Vec<_>, Vec<_>) =
+        let (mut kept, changed): (Vec<_>, Vec<_>) =
             project.tasks.iter().cloned().partition(|task| declared.contains(task));
         let first = project.tasks.is_empty();
-        for task in gone {
-            self.delete(&task.id).await;
+        for task in changed {
+            if declared.iter().any(|other| other.id == task.id) {
+                // It goes on as it was if what takes its place is not valid.
+                kept.push(task);
+            } else {
+                self.delete(&task.id).await;
+                self.screen.note(&format!("{} is gone", style(&task.id).bold()));
+            }
         }
         for task in declared.iter().filter(|task| !kept.contains(task)).cloned().collect::<Vec<_>>() {
-            match self.create(&task).await {
+            match self.replace(&task).await {
                 Ok(()) => {
                     if !first {
                         self.screen.note(&format!(
@@ -133,6 +139,7 @@ impl Session {
                             trigger(&task)
                         ));
                     }
+                    kept.retain(|other| other.id != task.id);
                     kept.push(task);
                 }
                 Err(RunnerError::Invalid(problems)) => {
@@ -144,10 +151,9 @@ impl Session {
         self.projects[index].tasks = kept;
     }
 
-    /// Creates a task, in place of one that a former session left in the data directory.
-    async fn create(&self, task: &TaskConfig) -> Result<(), RunnerError> {
-        self.delete(&task.id).await;
-        self.runner.create_task(&self.tenant, task.clone()).await.map(|_| ())
+    /// Creates a task, or defines it anew if it is there: from before, or from a former session in the data directory.
+    async fn replace(&self, task: &TaskConfig) -> Result<(), RunnerError> {
+        self.runner.replace_task(&self.tenant, task.clone()).await.map(|_| ())
     }
 
     async fn delete(&self, id: &str) {
