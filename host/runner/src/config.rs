@@ -27,7 +27,7 @@ impl Default for RunnerConfig {
         Self {
             timezone_data: TimezoneData::Bundled,
             timezone: Zone::utc(),
-            concurrency: 64,
+            concurrency: 256,
             limits: Limits::DEFAULT,
             event_data_bytes_max: 256 << 10,
             shutdown_grace: Duration::from_secs(25),

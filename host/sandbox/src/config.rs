@@ -28,7 +28,7 @@ pub struct SandboxConfig {
 impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
-            concurrency: 64,
+            concurrency: 256,
             memory_bytes_max: 64 << 20,
             guest_threads: std::thread::available_parallelism().map_or(2, usize::from),
             cache_dir: None,

@@ -16,7 +16,7 @@ pub struct ServeArgs {
     /// Keep everything in memory: it is gone when the server stops.
     #[arg(long, conflicts_with = "data_dir")]
     pub memory: bool,
-    /// Executions at once. [default: 64]
+    /// Executions at once. [default: 256]
     #[arg(long, env = "INNKEEPER_CONCURRENCY", value_name = "COUNT")]
     pub concurrency: Option<u32>,
     /// When a write counts as done: `full` (synced to the disk) or `normal` (survives a crash, not a power cut).

@@ -45,10 +45,10 @@ pub enum TaskVerb {
 
 /// A new task.
 #[derive(Debug, Default, Args)]
-#[command(group = ArgGroup::new("trigger").args(["cron", "preset", "at", "after", "on_event"]))]
+#[command(group = ArgGroup::new("trigger").args(["file", "cron", "preset", "at", "after", "on_event"]).required(true))]
 pub struct Create {
     /// File with the task as JSON or TOML; `-` reads standard input.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["id", "plugin", "trigger", "name", "timezone",
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["id", "plugin", "name", "timezone",
         "metadata", "max_attempts", "paused"])]
     pub file: Option<PathBuf>,
     /// Its id, unique among the tasks.
@@ -58,7 +58,7 @@ pub struct Create {
     #[arg(long, required_unless_present = "file")]
     pub plugin: Option<String>,
     /// Run whenever a cron pattern is due, such as `0 9 * * MON`.
-    #[arg(long, value_name = "PATTERN", required_unless_present_any = ["file", "preset", "at", "after", "on_event"])]
+    #[arg(long, value_name = "PATTERN")]
     pub cron: Option<String>,
     /// Run on a named schedule, such as @daily.
     #[arg(long)]

@@ -20,7 +20,7 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:7070";
 /// Where `serve` keeps its data unless told otherwise.
 pub const DATA_DIR_DEFAULT: &str = "innkeeper-data";
 /// Executions at once unless told otherwise.
-const CONCURRENCY_DEFAULT: u32 = 64;
+const CONCURRENCY_DEFAULT: u32 = 256;
 
 /// How a server is to run.
 #[derive(Debug, Clone)]
@@ -182,7 +182,7 @@ mod tests {
         let config = config.expect("a valid configuration");
         assert_eq!(config.listen.to_string(), LISTEN_DEFAULT);
         assert_eq!(config.storage, Storage::Directory(DATA_DIR_DEFAULT.into()));
-        assert_eq!((config.concurrency, config.durability), (64, Durability::Full));
+        assert_eq!((config.concurrency, config.durability), (256, Durability::Full));
         assert_eq!((config.timezone.name(), config.log_format), ("UTC", LogFormat::Text));
     }
 
