@@ -13,8 +13,11 @@ use crate::state::Shared;
 /// The longest sleep before the wall clock is looked at again: a clock that jumped costs a second, not a schedule.
 pub(crate) const NAP: Duration = Duration::from_secs(1);
 
+/// Due tasks read at once.
+const READ_MAX: u32 = 1000;
+
 /// Tasks decided in one transaction.
-const GROUP_MAX: u32 = 250;
+const GROUP_MAX: usize = 200;
 
 /// Records what is due until the runner stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -55,20 +58,26 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 async fn record_all_due(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError> {
     loop {
         let now = shared.clock.now();
-        let due = shared.store.due_tasks(now, GROUP_MAX).await?;
+        let due = shared.store.due_tasks(now, READ_MAX).await?;
         if due.is_empty() {
             return shared.store.next_due().await;
         }
-        let decisions: Vec<_> = due.iter().map(|task| decide(shared, task, now)).collect();
-        let fired = decisions.iter().map(|decision| decision.fire.len()).sum();
-        let tasks = decisions.iter().map(|decision| (&decision.tenant, &decision.task_id));
-        let (mut slots, executions) = shared.slots_at_once(fired, tasks);
-        let recorded = shared.store.record_due(decisions, executions.clone(), now).await;
-        shared.keep_started(&executions, recorded.as_ref().ok().into_iter());
-        let then = recorded?;
-        tracing::debug!(tasks = due.len(), runs = fired, "fire.recorded");
-        shared.follow(then, &mut slots);
+        for group in due.chunks(GROUP_MAX) {
+            record(shared, group.iter().map(|task| decide(shared, task, now)).collect(), now).await?;
+        }
     }
+}
+
+/// Records decisions in one transaction, and starts what there are slots for.
+async fn record(shared: &Arc<Shared>, decisions: Vec<DueDecision>, now: Timestamp) -> Result<(), StoreError> {
+    let fired = decisions.iter().map(|decision| decision.fire.len()).sum();
+    let tasks = decisions.iter().map(|decision| (&decision.tenant, &decision.task_id));
+    let (mut slots, executions) = shared.slots_at_once(fired, tasks);
+    let recorded = shared.store.record_due(decisions, executions.clone(), now).await;
+    shared.keep_started(&executions, recorded.as_ref().ok().into_iter());
+    tracing::debug!(runs = fired, "fire.recorded");
+    shared.follow(recorded?, &mut slots);
+    Ok(())
 }
 
 fn decide(shared: &Shared, task: &DueTask, now: Timestamp) -> DueDecision {

@@ -22,7 +22,7 @@ const GROUP_MAX: usize = 512;
 const QUEUE_MAX: usize = 4096;
 
 /// Commands that can wait are taken along in a group of urgent ones, so that they are not put off for ever; so many.
-const TAKEN_ALONG: usize = 64;
+const TAKEN_ALONG: usize = 32;
 
 /// Whether a command goes before others. What starts an execution does; what ends one can wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
