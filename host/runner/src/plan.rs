@@ -6,7 +6,7 @@ use innkeeper_model::id::RunId;
 use innkeeper_model::task::Task;
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::cron::Schedule;
-use innkeeper_schedule::misfire::{self, Misfire};
+use innkeeper_schedule::misfire;
 use innkeeper_store::{DueDecision, DueTask, Skip, SkipReason};
 
 use crate::schedules::Schedules;
@@ -48,7 +48,7 @@ fn repeating(
     mut make_id: impl FnMut() -> RunId,
 ) -> DueDecision {
     let before_due = Timestamp::from_millis(due.due_at.as_millis() - 1);
-    let decision = misfire::decide(schedule, before_due, now, policy(due.misfire));
+    let decision = misfire::decide(schedule, before_due, now, due.misfire);
     let skip = |range: &misfire::SkippedRange| Skip {
         reason: SkipReason::Misfire,
         from: range.from,
@@ -89,14 +89,6 @@ pub(crate) fn resume(task: &Task, schedule: &Schedule, now: Timestamp) -> Resump
     Resumption { next_run_at: schedule.next_after(now.max(decided)), skipped }
 }
 
-fn policy(stored: innkeeper_model::task::Misfire) -> Misfire {
-    match stored {
-        innkeeper_model::task::Misfire::RunOnce => Misfire::RunOnce,
-        innkeeper_model::task::Misfire::Skip => Misfire::Skip,
-        innkeeper_model::task::Misfire::CatchUp => Misfire::CatchUp,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use innkeeper_model::id::TenantId;
@@ -111,7 +103,7 @@ mod tests {
             id: "task".parse().expect("an id"),
             trigger,
             timezone: "UTC".to_owned(),
-            misfire: innkeeper_model::task::Misfire::RunOnce,
+            misfire: misfire::Misfire::RunOnce,
             due_at: at(due_at),
         }
     }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+pub use innkeeper_model::task::Misfire;
 use innkeeper_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,19 +20,6 @@ pub const RUN_ONCE_AGE_MAX: Duration = Duration::from_hours(24);
 
 /// [`Misfire::CatchUp`] fires at most this many missed due times, the latest ones.
 pub const CATCH_UP_COUNT_MAX: usize = 100;
-
-/// What a task wants done about missed due times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Misfire {
-    /// Fire the latest missed due time, if it is at most 24 hours old, and skip the others.
-    #[default]
-    RunOnce,
-    /// Skip all.
-    Skip,
-    /// Fire all, oldest first, but only the latest hundred.
-    CatchUp,
-}
 
 /// Why due times were skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
