@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
-use innkeeper_model::id::TaskId;
+use innkeeper_model::id::{TaskId, TenantId};
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::task::{Task, TaskStatus};
 use innkeeper_model::task_config::TaskConfig;
@@ -35,7 +35,7 @@ pub(crate) async fn create(
     let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
     let task = api.runner.create_task(&tenant, config).await?;
     let location = format!("/v1/tasks/{}", path_segment(task.definition.id.as_str()));
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(api.show(task))))
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(api.show(&tenant, task))))
 }
 
 pub(crate) async fn list(
@@ -45,7 +45,7 @@ pub(crate) async fn list(
 ) -> Result<impl IntoResponse, Problem> {
     let tasks = api.runner.tasks(&tenant, filter).await?;
     let cursor = |last: &Task| last.definition.id.to_string();
-    Ok(Json(wire::Page::first(tasks, limit, cursor, |task| api.show(task))))
+    Ok(Json(wire::Page::first(tasks, limit, cursor, |task| api.show(&tenant, task))))
 }
 
 pub(crate) async fn show(
@@ -54,7 +54,7 @@ pub(crate) async fn show(
     Id(id): Id<TaskId>,
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
-    let task = api.show(api.runner.get_task(&tenant, &id).await?);
+    let task = api.show(&tenant, api.runner.get_task(&tenant, &id).await?);
     let waiting_for = api.runner.why(&tenant, &id).await?;
     Ok(Json(wire::TaskAndWhy { task, waiting_for }))
 }
@@ -76,7 +76,7 @@ pub(crate) async fn replace(
     let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
     let (task, is_new) = api.runner.replace_task(&tenant, config).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(api.show(task))))
+    Ok((status, Json(api.show(&tenant, task))))
 }
 
 pub(crate) async fn delete(
@@ -94,7 +94,7 @@ pub(crate) async fn pause(
     Id(id): Id<TaskId>,
 ) -> Result<impl IntoResponse, Problem> {
     api.runner.pause_task(&tenant, &id).await?;
-    Ok(Json(api.show(api.runner.get_task(&tenant, &id).await?)))
+    Ok(Json(api.show(&tenant, api.runner.get_task(&tenant, &id).await?)))
 }
 
 pub(crate) async fn resume(
@@ -103,7 +103,7 @@ pub(crate) async fn resume(
     Id(id): Id<TaskId>,
 ) -> Result<impl IntoResponse, Problem> {
     api.runner.resume_task(&tenant, &id).await?;
-    Ok(Json(api.show(api.runner.get_task(&tenant, &id).await?)))
+    Ok(Json(api.show(&tenant, api.runner.get_task(&tenant, &id).await?)))
 }
 
 pub(crate) async fn run(
@@ -139,8 +139,9 @@ pub(crate) async fn skips(
 }
 
 impl Api {
-    fn show(&self, task: Task) -> wire::Task {
-        wire::Task::new(task, self.runner.config().limits)
+    fn show(&self, tenant: &TenantId, task: Task) -> wire::Task {
+        let limits = self.runner.limits_of(tenant, &task.definition);
+        wire::Task::new(task, limits)
     }
 }
 

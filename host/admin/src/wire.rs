@@ -92,10 +92,9 @@ pub(crate) struct TaskAndWhy {
 }
 
 impl Task {
-    /// A task of a host with the limits `host`.
-    pub(crate) fn new(task: task::Task, host: Limits) -> Self {
+    /// A task whose executions have these limits.
+    pub(crate) fn new(task: task::Task, limits: Limits) -> Self {
         let definition = task.definition;
-        let limits = host.narrowed(&definition.limits);
         let [preset, at, after, on_event] = trigger_fields(&definition.trigger);
         // Stored metadata is JSON; were it not, the rest of the task would still be worth showing.
         let metadata = definition.metadata.and_then(|text| RawValue::from_string(text.to_string()).ok());

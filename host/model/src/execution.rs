@@ -39,11 +39,19 @@ pub enum FailureKind {
     Unavailable,
     /// The handler published an event that would have made its chain of events too long; the run ends.
     HopLimit,
+    /// The handler failed after it was refused an event beyond its limit.
+    EventLimit,
+    /// The handler failed after it was refused key-value data beyond its limit.
+    KeyValueLimit,
+    /// The handler failed after it was refused outgoing requests or bytes beyond its limit.
+    EgressLimit,
+    /// Somebody else changed a key that the handler had compared; it is attempted again at once.
+    Conflict,
 }
 
 impl FailureKind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::FuelExhausted,
         Self::Timeout,
         Self::MemoryExceeded,
@@ -57,6 +65,10 @@ impl FailureKind {
         Self::Cancelled,
         Self::Unavailable,
         Self::HopLimit,
+        Self::EventLimit,
+        Self::KeyValueLimit,
+        Self::EgressLimit,
+        Self::Conflict,
     ];
 
     /// The kind's name.
@@ -76,6 +88,10 @@ impl FailureKind {
             Self::Cancelled => "cancelled",
             Self::Unavailable => "unavailable",
             Self::HopLimit => "hop_limit",
+            Self::EventLimit => "event_limit",
+            Self::KeyValueLimit => "key_value_limit",
+            Self::EgressLimit => "egress_limit",
+            Self::Conflict => "conflict",
         }
     }
 
@@ -144,6 +160,15 @@ pub struct Receipt {
     pub log_bytes: u64,
     /// Bytes of log text that were over the limit and not kept.
     pub log_bytes_dropped: u64,
+    /// Bytes of keys and values read and written.
+    #[serde(default)]
+    pub key_value_bytes: u64,
+    /// Outgoing HTTP requests.
+    #[serde(default)]
+    pub egress_requests: u64,
+    /// Bytes of outgoing HTTP requests and their answers.
+    #[serde(default)]
+    pub egress_bytes: u64,
 }
 
 /// Severity of a log line.

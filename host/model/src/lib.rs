@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod event;
 pub mod execution;
+pub mod grants;
 pub mod id;
 pub mod limits;
 pub mod overlap;

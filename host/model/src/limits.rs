@@ -19,8 +19,15 @@ pub struct Limits {
     pub log_bytes: u64,
     /// Calls from the guest into the host. Breach: `host_call_limit`.
     pub host_calls: u64,
-    /// Events published by one execution. A breach is an error the guest sees.
-    pub events: u32,
+    /// Events published by one execution. Breach: an error for the guest, and `event_limit` if it fails then.
+    pub events: u64,
+    /// Bytes of keys and values read from and written to the key-value store. Breach: an error for the guest, and
+    /// `key_value_limit` if it fails then.
+    pub key_value_bytes: u64,
+    /// Outgoing HTTP requests. Breach: an error for the guest, and `egress_limit` if it fails then.
+    pub egress_requests: u64,
+    /// Bytes of outgoing HTTP requests and their answers, heads included. Breach: as that of `egress_requests`.
+    pub egress_bytes: u64,
 }
 
 impl Limits {
@@ -33,15 +40,28 @@ impl Limits {
         log_bytes: 64 << 10,
         host_calls: 100_000,
         events: 100,
+        key_value_bytes: 4 << 20,
+        egress_requests: 20,
+        egress_bytes: 8 << 20,
     };
 
-    /// These limits, narrowed by what a task asks for. A wish above the cap is the cap.
+    /// These limits, narrowed by somebody's wishes. A wish above the cap is the cap, so the narrowest of several wins in
+    /// whatever order they come.
     #[must_use]
-    pub fn narrowed(mut self, wish: &LimitWishes) -> Self {
-        self.fuel = wish.fuel.map_or(self.fuel, |fuel| fuel.min(self.fuel));
-        self.timeout = wish.timeout.map_or(self.timeout, |timeout| timeout.min(self.timeout));
-        self.memory_bytes = wish.memory_bytes.map_or(self.memory_bytes, |bytes| bytes.min(self.memory_bytes));
-        self
+    pub fn narrowed(self, wish: &LimitWishes) -> Self {
+        let least = |cap: u64, wish: Option<u64>| wish.map_or(cap, |wish| wish.min(cap));
+        Self {
+            fuel: least(self.fuel, wish.fuel),
+            timeout: wish.timeout.map_or(self.timeout, |timeout| timeout.min(self.timeout)),
+            memory_bytes: least(self.memory_bytes, wish.memory_bytes),
+            output_bytes: least(self.output_bytes, wish.output_bytes),
+            log_bytes: least(self.log_bytes, wish.log_bytes),
+            host_calls: least(self.host_calls, wish.host_calls),
+            events: least(self.events, wish.events),
+            key_value_bytes: least(self.key_value_bytes, wish.key_value_bytes),
+            egress_requests: least(self.egress_requests, wish.egress_requests),
+            egress_bytes: least(self.egress_bytes, wish.egress_bytes),
+        }
     }
 }
 
@@ -51,24 +71,44 @@ impl Default for Limits {
     }
 }
 
-/// The limits a task asks for; `None` means the host's.
+/// The limits that a tenant, a plugin or a task asks for; `None` means whatever else holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct LimitWishes {
     /// Fuel units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
     /// Wall time.
     #[serde(
         with = "crate::time::millis_option",
         rename = "timeoutMs",
-        default,
         skip_serializing_if = "Option::is_none"
     )]
     pub timeout: Option<Duration>,
     /// Bytes of memory.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Bytes of the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+    /// Bytes of log text kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<u64>,
+    /// Calls into the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_calls: Option<u64>,
+    /// Events published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// Bytes of keys and values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_value_bytes: Option<u64>,
+    /// Outgoing requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress_requests: Option<u64>,
+    /// Bytes of outgoing requests and their answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress_bytes: Option<u64>,
 }
 
 #[cfg(test)]
@@ -76,11 +116,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_narrowest_limit_wins() {
-        let wish = LimitWishes { fuel: Some(5), timeout: Some(Duration::from_hours(1)), memory_bytes: None };
-        let limits = Limits::DEFAULT.narrowed(&wish);
-        assert_eq!(limits.fuel, 5);
-        assert_eq!(limits.timeout, Limits::DEFAULT.timeout);
-        assert_eq!(limits.memory_bytes, Limits::DEFAULT.memory_bytes);
+    fn the_narrowest_limit_wins_in_any_order() {
+        let task =
+            LimitWishes { fuel: Some(5), timeout: Some(Duration::from_hours(1)), ..Default::default() };
+        let plugin = LimitWishes { fuel: Some(7), egress_bytes: Some(9), ..Default::default() };
+        let limits = Limits::DEFAULT.narrowed(&task).narrowed(&plugin);
+        assert_eq!(limits, Limits::DEFAULT.narrowed(&plugin).narrowed(&task));
+        assert_eq!(limits, Limits { fuel: 5, egress_bytes: 9, ..Limits::DEFAULT });
+    }
+
+    #[test]
+    fn only_what_is_wished_for_is_stored() {
+        let wish = LimitWishes { timeout: Some(Duration::from_millis(5)), ..Default::default() };
+        let text = serde_json::to_string(&wish).expect("JSON");
+        assert_eq!(text, r#"{"timeoutMs":5}"#);
+        assert_eq!(serde_json::from_str::<LimitWishes>(&text).expect("wishes"), wish);
     }
 }

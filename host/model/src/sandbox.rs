@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::BoxFuture;
 use crate::execution::{Failure, LogLine, Receipt};
+use crate::grants::Grants;
 use crate::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use crate::limits::Limits;
 use crate::time::Timestamp;
@@ -108,6 +109,8 @@ pub struct Invocation {
     pub data: Option<String>,
     /// What it may use.
     pub limits: Limits,
+    /// What it may reach.
+    pub grants: Arc<Grants>,
     /// Where stored state is read.
     pub state: Arc<dyn StateReader>,
 }

@@ -32,6 +32,7 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
 }
 
 fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
+    let plugin = shared.policies.of(&claimed.tenant, &claimed.plugin);
     Invocation {
         tenant: claimed.tenant.clone(),
         task_id: claimed.task_id.clone(),
@@ -46,7 +47,8 @@ fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
         metadata: claimed.metadata.clone(),
         event: claimed.event.clone(),
         data: claimed.data.clone(),
-        limits: shared.config.limits.narrowed(&claimed.limits),
+        limits: shared.limits(&plugin.policy.limits, &claimed.limits),
+        grants: Arc::clone(&plugin.grants),
         state: Arc::clone(&shared.state_reader),
     }
 }

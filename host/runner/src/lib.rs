@@ -15,6 +15,7 @@ mod execute;
 mod fire;
 mod plan;
 mod plugins;
+mod policies;
 mod presets;
 mod publish;
 mod query;

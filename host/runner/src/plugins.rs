@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use innkeeper_model::id::{PluginName, TenantId};
-use innkeeper_store::{Plugin, PluginPut, PluginVersion};
+use innkeeper_store::{Plugin, PluginPolicy, PluginPut, PluginVersion};
 
 use crate::error::RunnerError;
 use crate::state::Shared;
@@ -46,6 +46,7 @@ impl TaskRunner {
     /// [`RunnerError::NotFound`] if there is none; [`innkeeper_store::StoreError::PluginInUse`] if tasks name it.
     pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<(), RunnerError> {
         let deleted = self.0.store.delete_plugin(tenant, name).await?;
+        self.0.policies.keep(tenant, name, PluginPolicy::default());
         if deleted { Ok(()) } else { Err(RunnerError::not_found("plugin", name)) }
     }
 }

@@ -18,6 +18,7 @@ use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::execute;
 use crate::ids::IdSource;
+use crate::policies::Policies;
 use crate::queue::DispatchQueue;
 use crate::schedules::Schedules;
 
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) bus: Bus,
     pub(crate) presets: RwLock<BTreeMap<String, String>>,
     pub(crate) schedules: Schedules,
+    pub(crate) policies: Policies,
     pub(crate) subscriptions: RwLock<HashMap<TenantId, PatternIndex<TaskId>>>,
     pub(crate) queue: Mutex<DispatchQueue>,
     pub(crate) running: Mutex<HashMap<ExecutionId, watch::Sender<Option<StopReason>>>>,

@@ -17,6 +17,7 @@ use crate::bus::{Bus, ChangeKind, Message, TaskChange};
 use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::ids::IdSource;
+use crate::policies::Policies;
 use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
 use crate::{dispatch, fire, presets};
@@ -125,6 +126,7 @@ async fn share(
     Ok(Shared {
         schedules: Schedules::new(config.timezone_data.clone()),
         config,
+        policies: Policies::load(&store).await?,
         state_reader: Arc::new(StoredState(store.clone())),
         store,
         sandbox,

@@ -42,7 +42,7 @@ pub(crate) fn outcome(ended: Ended, state: &State) -> Outcome {
             Ok(output) => return Outcome::Success(output),
             Err(failure) => failure,
         },
-        Ended::Returned(Err(failure)) => handler_failure(failure),
+        Ended::Returned(Err(failure)) => name_breach(handler_failure(failure), state),
         Ended::NotStarted(error) => not_started(&error, state),
         Ended::Broken(error) => broken(&error, state),
         Ended::TimedOut => timeout(state.limits.timeout),
@@ -97,7 +97,20 @@ fn broken(error: &Error, state: &State) -> Failure {
         let message = format!("the handler asked for {asked} bytes of memory in total; its limit is {limit}");
         return Failure::new(FailureKind::MemoryExceeded, message);
     }
-    Failure::new(FailureKind::Trap, shorten(&trap_message(error, state.logs.lock().lines())))
+    let trap = Failure::new(FailureKind::Trap, shorten(&trap_message(error, state.logs.lock().lines())));
+    name_breach(trap, state)
+}
+
+/// A failure after something was refused is a failure for that reason, unless the handler has decided that it is final.
+fn name_breach(failure: Failure, state: &State) -> Failure {
+    match state.usage.breach() {
+        Some(breach) if failure.kind != FailureKind::Permanent => Failure {
+            kind: breach.kind,
+            message: shorten(&format!("{}; then: {}", breach.message, failure.message)),
+            ..failure
+        },
+        _ => failure,
+    }
 }
 
 fn handed_too_much(error: &Error) -> bool {

@@ -156,7 +156,11 @@ fn report(ended: Ended, state: State, fuel: u64, busy: Duration, watch: Stopwatc
     state.logs.lock().close(now);
     let outcome = classify::outcome(ended, &state);
     let mut logs = state.logs.lock();
+    let usage = &state.usage;
     let receipt = Receipt {
+        key_value_bytes: usage.key_value_bytes,
+        egress_requests: usage.egress_requests,
+        egress_bytes: usage.egress_bytes,
         fuel,
         wall_us: micros(watch.elapsed()),
         cpu_us: micros(busy),

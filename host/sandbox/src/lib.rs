@@ -29,6 +29,7 @@ mod sandbox;
 mod state;
 mod structure;
 mod ticker;
+mod usage;
 
 pub use config::SandboxConfig;
 pub use error::SandboxError;

@@ -13,6 +13,7 @@ use crate::capability::events::Outbox;
 use crate::capability::wasi::Wasi;
 use crate::logs::Logs;
 use crate::memory::MemoryLimiter;
+use crate::usage::Usage;
 
 /// Bytes that a guest may hand to the host in one call.
 const HOSTCALL_BYTES_MAX: usize = 4 << 20;
@@ -36,6 +37,7 @@ pub(crate) struct State {
     pub(crate) memory: MemoryLimiter,
     pub(crate) logs: Logs,
     pub(crate) outbox: Outbox,
+    pub(crate) usage: Usage,
     pub(crate) wasi: Wasi,
     pub(crate) table: ResourceTable,
     host_calls: u64,
@@ -58,6 +60,7 @@ impl State {
             memory: MemoryLimiter::new(limits.memory_bytes.min(memory_bytes_max)),
             logs: Logs::new(limits.log_bytes),
             outbox: Outbox::new(limits.events),
+            usage: Usage::default(),
             wasi: Wasi::default(),
             table,
             host_calls: 0,

@@ -12,7 +12,10 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x494e_4e4b;
 
 /// The schema's history: append only.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/0001_initial.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("migrations/0001_initial.sql")),
+    M::up(include_str!("migrations/0002_plugin_policies.sql")),
+];
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -111,6 +111,6 @@ impl Checker {
         for (field, _) in zero.into_iter().filter(|(_, is_zero)| *is_zero) {
             self.problem(field, "out_of_range", "must be more than zero");
         }
-        LimitWishes { fuel: limits.fuel, timeout, memory_bytes: limits.memory }
+        LimitWishes { fuel: limits.fuel, timeout, memory_bytes: limits.memory, ..LimitWishes::default() }
     }
 }

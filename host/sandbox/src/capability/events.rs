@@ -1,5 +1,6 @@
 //! `innkeeper:plugin/events`: events that are published if the execution succeeds.
 
+use innkeeper_model::execution::FailureKind;
 use innkeeper_model::sandbox::PublishedEvent;
 use innkeeper_model::topic::EventName;
 use serde_json::value::RawValue;
@@ -7,6 +8,7 @@ use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::innkeeper::plugin::events::{self, PublishError};
 use crate::state::State;
+use crate::usage::Usage;
 
 /// Bytes of one event's data.
 const DATA_BYTES_MAX: usize = 256 << 10;
@@ -18,24 +20,43 @@ const TOTAL_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct Outbox {
     events: Vec<PublishedEvent>,
     bytes: usize,
-    events_max: u32,
+    events_max: u64,
 }
 
 struct Events;
 
 impl HasData for Events {
-    type Data<'a> = &'a mut Outbox;
+    type Data<'a> = Publisher<'a>;
 }
 
 /// Links the interface.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    events::add_to_linker::<State, Events>(linker, |state| &mut state.enter().outbox)
+    events::add_to_linker::<State, Events>(linker, |state| {
+        let state = state.enter();
+        Publisher { outbox: &mut state.outbox, usage: &mut state.usage }
+    })
 }
 
-impl events::Host for Outbox {
+/// An outbox, and where a breach of its limits is noted.
+pub(crate) struct Publisher<'a> {
+    outbox: &'a mut Outbox,
+    usage: &'a mut Usage,
+}
+
+impl events::Host for Publisher<'_> {
     fn publish(&mut self, event: String, data: Option<String>) -> Result<(), PublishError> {
-        let name: EventName = event.parse().map_err(|_| invalid_name(&event))?;
-        if self.events.len() >= self.events_max as usize {
+        let published = self.outbox.add(&event, data);
+        if let Err(PublishError::TooMany(message) | PublishError::TooLarge(message)) = &published {
+            self.usage.refuse(FailureKind::EventLimit, message.clone());
+        }
+        published
+    }
+}
+
+impl Outbox {
+    fn add(&mut self, event: &str, data: Option<String>) -> Result<(), PublishError> {
+        let name: EventName = event.parse().map_err(|_| invalid_name(event))?;
+        if self.events.len() as u64 >= self.events_max {
             let message = format!("an execution may publish {} events", self.events_max);
             return Err(PublishError::TooMany(message));
         }
@@ -52,11 +73,9 @@ impl events::Host for Outbox {
         self.events.push(PublishedEvent { event: name, data });
         Ok(())
     }
-}
 
-impl Outbox {
     /// Takes at most `events_max` events.
-    pub(crate) fn new(events_max: u32) -> Self {
+    pub(crate) fn new(events_max: u64) -> Self {
         Self { events: Vec::new(), bytes: 0, events_max }
     }
 
@@ -85,7 +104,6 @@ fn check_data(data: &str) -> Result<(), PublishError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use events::Host as _;
 
     fn json_of(bytes: usize) -> String {
         format!("\"{}\"", "x".repeat(bytes - 2))
@@ -94,9 +112,9 @@ mod tests {
     #[test]
     fn a_published_event_waits_in_order() {
         let mut outbox = Outbox::new(2);
-        assert!(outbox.publish("a:b".to_owned(), None).is_ok());
-        assert!(outbox.publish("c".to_owned(), Some("{\"x\": 1}".to_owned())).is_ok());
-        assert!(matches!(outbox.publish("d".to_owned(), None), Err(PublishError::TooMany(_))));
+        assert!(outbox.add("a:b", None).is_ok());
+        assert!(outbox.add("c", Some("{\"x\": 1}".to_owned())).is_ok());
+        assert!(matches!(outbox.add("d", None), Err(PublishError::TooMany(_))));
         let events = outbox.into_events();
         assert_eq!(events.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["a:b", "c"]);
         assert_eq!(events[1].data.as_deref(), Some("{\"x\": 1}"));
@@ -106,13 +124,13 @@ mod tests {
     fn a_refused_event_leaves_nothing() {
         let mut outbox = Outbox::new(100);
         for name in ["", "a b", "a*"] {
-            assert!(matches!(outbox.publish(name.to_owned(), None), Err(PublishError::InvalidName(_))));
+            assert!(matches!(outbox.add(name, None), Err(PublishError::InvalidName(_))));
         }
-        let broken = outbox.publish("a".to_owned(), Some("{".to_owned()));
+        let broken = outbox.add("a", Some("{".to_owned()));
         assert!(matches!(broken, Err(PublishError::InvalidData(_))));
-        let large = outbox.publish("a".to_owned(), Some(json_of(DATA_BYTES_MAX + 1)));
+        let large = outbox.add("a", Some(json_of(DATA_BYTES_MAX + 1)));
         assert!(matches!(large, Err(PublishError::TooLarge(_))));
-        assert!(outbox.publish("a".to_owned(), Some(json_of(DATA_BYTES_MAX))).is_ok());
+        assert!(outbox.add("a", Some(json_of(DATA_BYTES_MAX))).is_ok());
         assert_eq!(outbox.into_events().len(), 1);
     }
 
@@ -120,7 +138,7 @@ mod tests {
     fn all_events_together_have_a_limit() {
         let mut outbox = Outbox::new(100);
         let mut published = 0;
-        while outbox.publish("a".to_owned(), Some(json_of(DATA_BYTES_MAX))).is_ok() {
+        while outbox.add("a", Some(json_of(DATA_BYTES_MAX))).is_ok() {
             published += 1;
         }
         assert_eq!(published, TOTAL_BYTES_MAX / (DATA_BYTES_MAX + 1));

@@ -1,0 +1,82 @@
+//! What a plugin may use and reach: two columns of `plugins`, which its versions share.
+
+use innkeeper_model::grants::Grants;
+use innkeeper_model::id::{PluginName, TenantId};
+use innkeeper_model::limits::LimitWishes;
+use rusqlite::{OptionalExtension as _, Row, params};
+
+use crate::value::{Columns as _, to_json};
+use crate::{Store, StoreError};
+
+/// What a plugin may use and reach, whatever its version.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PluginPolicy {
+    /// Limits of every execution of it.
+    pub limits: LimitWishes,
+    /// What its executions may reach.
+    pub grants: Grants,
+}
+
+impl Store {
+    /// Every policy of every tenant that is not the empty one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn plugin_policies(&self) -> Result<Vec<(TenantId, PluginName, PluginPolicy)>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT tenant, name, limits, grants FROM plugins
+                WHERE limits IS NOT NULL OR grants IS NOT NULL";
+            let mut statement = connection.prepare(sql)?;
+            let policies = statement
+                .query_map([], |row| Ok((row.parsed("tenant")?, row.parsed("name")?, read(row)?)))?;
+            Ok(policies.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The policy of a plugin; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn plugin_policy(
+        &self,
+        tenant: &TenantId,
+        plugin: &PluginName,
+    ) -> Result<Option<PluginPolicy>, StoreError> {
+        let key = (tenant.clone(), plugin.clone());
+        self.read(move |connection| {
+            let sql = "SELECT limits, grants FROM plugins WHERE tenant = ?1 AND name = ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            Ok(statement.query_row([key.0.as_str(), key.1.as_str()], read).optional()?)
+        })
+        .await
+    }
+
+    /// Replaces the policy of a plugin; `false` if it does not exist.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn set_plugin_policy(
+        &self,
+        tenant: &TenantId,
+        plugin: &PluginName,
+        policy: PluginPolicy,
+    ) -> Result<bool, StoreError> {
+        let key = (tenant.clone(), plugin.clone());
+        self.write(move |connection| {
+            let limits = (policy.limits != LimitWishes::default()).then(|| to_json(&policy.limits));
+            let grants = (!policy.grants.is_empty()).then(|| to_json(&policy.grants));
+            let sql = "UPDATE plugins SET limits = ?3, grants = ?4 WHERE tenant = ?1 AND name = ?2";
+            let values = params![key.0.as_str(), key.1.as_str(), limits.transpose()?, grants.transpose()?];
+            Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
+        })
+        .await
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<PluginPolicy> {
+    Ok(PluginPolicy {
+        limits: row.json("limits")?.unwrap_or_default(),
+        grants: row.json("grants")?.unwrap_or_default(),
+    })
+}
