@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use innkeeper_model::id::RunId;
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::{DueDecision, DueTask, StoreError};
 
-use crate::plan::plan;
+use crate::plan::Planner;
 use crate::state::Shared;
 
 /// The longest sleep before the wall clock is looked at again: a clock that jumped costs a second, not a schedule.
@@ -17,7 +18,7 @@ pub(crate) const NAP: Duration = Duration::from_secs(1);
 const READ_MAX: u32 = 1000;
 
 /// Tasks decided in one transaction.
-const GROUP_MAX: usize = 200;
+const GROUP_MAX: usize = 256;
 
 /// Records what is due until the runner stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -60,10 +61,14 @@ async fn record_all_due(shared: &Arc<Shared>) -> Result<Option<Timestamp>, Store
         let now = shared.clock.now();
         let due = shared.store.due_tasks(now, READ_MAX).await?;
         if due.is_empty() {
-            return shared.store.next_due().await;
+            // What is due by now and was not read is damaged: it must not keep this loop busy.
+            return shared.store.next_due(now).await;
         }
-        for group in due.chunks(GROUP_MAX) {
-            record(shared, group.iter().map(|task| decide(shared, task, now)).collect(), now).await?;
+        // Handed over in order and at once: what ends meanwhile is written after them, not between.
+        let recordings =
+            due.chunks(GROUP_MAX).map(|group| record(shared, decide_all(shared, group, now), now));
+        for recorded in join_all(recordings).await {
+            recorded?;
         }
     }
 }
@@ -80,9 +85,14 @@ async fn record(shared: &Arc<Shared>, decisions: Vec<DueDecision>, now: Timestam
     Ok(())
 }
 
-fn decide(shared: &Shared, task: &DueTask, now: Timestamp) -> DueDecision {
-    let planned = plan(task, &shared.schedules, now, || shared.ids.next(RunId::new));
-    planned.unwrap_or_else(|| {
+fn decide_all(shared: &Shared, group: &[DueTask], now: Timestamp) -> Vec<DueDecision> {
+    let mut planner = Planner::new(&shared.schedules, now);
+    group.iter().map(|task| decide(shared, &mut planner, task)).collect()
+}
+
+fn decide<'a>(shared: &Shared, planner: &mut Planner<'a>, task: &'a DueTask) -> DueDecision {
+    let decision = planner.plan(task, || shared.ids.next(RunId::new));
+    decision.unwrap_or_else(|| {
         let (task_id, tenant) = (&task.id, &task.tenant);
         tracing::error!(%tenant, %task_id, "fire.plan failed: the schedule is no longer understood; it stops");
         DueDecision {

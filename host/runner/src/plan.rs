@@ -1,9 +1,11 @@
 //! What becomes of a due task: pure.
 
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use innkeeper_model::id::RunId;
-use innkeeper_model::task::Task;
+use innkeeper_model::task::{Misfire, Task};
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::cron::Schedule;
 use innkeeper_schedule::misfire;
@@ -11,20 +13,38 @@ use innkeeper_store::{DueDecision, DueTask, Skip, SkipReason};
 
 use crate::schedules::Schedules;
 
-/// Decides every due time of `due` up to `now`. `make_id` gives each run its identifier. `None` if the pattern or the
-/// zone of a stored task is no longer understood.
-pub(crate) fn plan(
-    due: &DueTask,
-    schedules: &Schedules,
+/// Decides the due times of many tasks up to one moment.
+pub(crate) struct Planner<'a> {
+    schedules: &'a Schedules,
     now: Timestamp,
-    make_id: impl FnMut() -> RunId,
-) -> Option<DueDecision> {
-    match due.trigger.cron() {
-        None => Some(one_off(due, make_id)),
-        Some(cron) => {
-            let schedule = schedules.schedule(cron, &due.timezone)?;
-            Some(repeating(due, &schedule, now, make_id))
+    /// Many tasks are due at nine o'clock: what one schedule comes to is worked out once.
+    decided: HashMap<(&'a str, &'a str, Misfire, Timestamp), Rc<misfire::Decision>>,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(schedules: &'a Schedules, now: Timestamp) -> Self {
+        Self { schedules, now, decided: HashMap::new() }
+    }
+
+    /// Decides every due time of `due` that has come. `make_id` gives each run its identifier. `None` if the pattern or
+    /// the zone of a stored task is no longer understood.
+    pub(crate) fn plan(&mut self, due: &'a DueTask, make_id: impl FnMut() -> RunId) -> Option<DueDecision> {
+        match due.trigger.cron() {
+            None => Some(one_off(due, make_id)),
+            Some(cron) => Some(repeating(due, &*self.decide(due, cron)?, make_id)),
         }
+    }
+
+    fn decide(&mut self, due: &'a DueTask, cron: &'a str) -> Option<Rc<misfire::Decision>> {
+        let key = (cron, due.timezone.as_str(), due.misfire, due.due_at);
+        if let Some(decision) = self.decided.get(&key) {
+            return Some(Rc::clone(decision));
+        }
+        let schedule = self.schedules.schedule(cron, &due.timezone)?;
+        let before_due = Timestamp::from_millis(due.due_at.as_millis() - 1);
+        let decision = Rc::new(misfire::decide(&schedule, before_due, self.now, due.misfire));
+        self.decided.insert(key, Rc::clone(&decision));
+        Some(decision)
     }
 }
 
@@ -41,14 +61,7 @@ fn one_off(due: &DueTask, mut make_id: impl FnMut() -> RunId) -> DueDecision {
     }
 }
 
-fn repeating(
-    due: &DueTask,
-    schedule: &Schedule,
-    now: Timestamp,
-    mut make_id: impl FnMut() -> RunId,
-) -> DueDecision {
-    let before_due = Timestamp::from_millis(due.due_at.as_millis() - 1);
-    let decision = misfire::decide(schedule, before_due, now, due.misfire);
+fn repeating(due: &DueTask, decision: &misfire::Decision, mut make_id: impl FnMut() -> RunId) -> DueDecision {
     let skip = |range: &misfire::SkippedRange| Skip {
         reason: SkipReason::Misfire,
         from: range.from,
@@ -103,7 +116,7 @@ mod tests {
             id: "task".parse().expect("an id"),
             trigger,
             timezone: "UTC".to_owned(),
-            misfire: misfire::Misfire::RunOnce,
+            misfire: Misfire::RunOnce,
             due_at: at(due_at),
         }
     }
@@ -118,7 +131,8 @@ mod tests {
             number += 1;
             RunId::new(at(now), [number; 10])
         };
-        plan(due, &Schedules::new(TimezoneData::Bundled), at(now), make_id).expect("a decision")
+        let schedules = Schedules::new(TimezoneData::Bundled);
+        Planner::new(&schedules, at(now)).plan(due, make_id).expect("a decision")
     }
 
     #[test]
@@ -154,6 +168,6 @@ mod tests {
         gone.timezone = "Europe/Atlantis".to_owned();
         let schedules = Schedules::new(TimezoneData::Bundled);
         let now = at("2025-01-01T00:00:00Z");
-        assert_eq!(plan(&gone, &schedules, now, || RunId::new(now, [0; 10])), None);
+        assert_eq!(Planner::new(&schedules, now).plan(&gone, || RunId::new(now, [0; 10])), None);
     }
 }

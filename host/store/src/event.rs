@@ -1,6 +1,7 @@
 //! The table `events`: an accepted event becomes one run per matching task, all in one transaction.
 
 use std::sync::Arc;
+use std::vec;
 
 use innkeeper_model::id::{EventId, ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::run::TriggerKind;
@@ -8,9 +9,10 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::EventName;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
-use crate::record::{Consequences, Origin, insert_run, switches};
-use crate::run::claim_at_once;
+use crate::record::Consequences;
+use crate::run::{claim_at_once, show_running};
 use crate::skip::{self, Skip, SkipReason};
+use crate::target::{Origin, Target};
 use crate::value::Columns as _;
 use crate::{Store, StoreError, overlap};
 
@@ -58,15 +60,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<EventReceipt>, StoreError> {
         let tenant = tenant.clone();
-        self.write_urgently(move |connection| {
+        self.write_urgently(executions.len(), move |connection| {
             let mut executions = executions.into_iter();
             let mut receipts = Vec::with_capacity(events.len());
             for event in events.iter() {
-                let mut receipt = record(connection, &tenant, event, now)?;
-                let claims = executions.by_ref().take(receipt.then.queued.len()).collect();
-                claim_at_once(connection, &mut receipt.then, claims, now)?;
+                let mut receipt = record(connection, &tenant, event, &mut executions, now)?;
+                claim_at_once(connection, &mut receipt.then, &mut executions, now)?;
                 receipts.push(receipt);
             }
+            show_running(connection, receipts.iter().flat_map(|receipt| &receipt.then.started))?;
             Ok(receipts)
         })
         .await
@@ -78,6 +80,7 @@ pub(crate) fn record(
     connection: &Connection,
     tenant: &TenantId,
     event: &NewEvent,
+    executions: &mut vec::IntoIter<ExecutionId>,
     now: Timestamp,
 ) -> Result<EventReceipt, StoreError> {
     if let Some(key) = &event.idempotency_key
@@ -100,10 +103,11 @@ pub(crate) fn record(
         ":source": event.source.map(|run| run.to_string()),
         ":key": event.idempotency_key,
     })?;
-    let then = fan_out(connection, tenant, event, now)?;
-    let runs = u32::try_from(then.queued.len()).unwrap_or(u32::MAX);
+    let then = fan_out(connection, tenant, event, executions, now)?;
+    let made = then.queued.len() + then.started.len();
+    let runs = u32::try_from(made).unwrap_or(u32::MAX);
     // A listener may be gone, paused or busy.
-    if then.queued.len() != event.listeners.len() {
+    if made != event.listeners.len() {
         let sql = "UPDATE events SET runs = ?3 WHERE tenant = ?1 AND id = ?2";
         connection.prepare_cached(sql)?.execute((tenant.as_str(), id, runs))?;
     }
@@ -114,21 +118,33 @@ fn fan_out(
     connection: &Connection,
     tenant: &TenantId,
     event: &NewEvent,
+    executions: &mut vec::IntoIter<ExecutionId>,
     now: Timestamp,
 ) -> Result<Consequences, StoreError> {
-    let origin =
-        Origin { event_id: Some(event.id.to_string()), hops: event.hops, ..Origin::new(TriggerKind::Event) };
+    let origin = Origin {
+        event_id: Some(event.id.to_string()),
+        event: Some(event.event.to_string()),
+        data: event.data.clone(),
+        hops: event.hops,
+        ..Origin::new(TriggerKind::Event)
+    };
     let mut then = Consequences::default();
     for (task, run) in &event.listeners {
         // Whoever named the listeners may have looked before the task was changed or deleted.
-        let Some(switches) = switches(connection, tenant, task)? else { continue };
-        if !switches.on_event.is_some_and(|pattern| pattern.matches(event.event.as_str())) {
+        let Some(mut target) = Target::find(connection, tenant, task)? else { continue };
+        if !target.on_event.as_ref().is_some_and(|pattern| pattern.matches(event.event.as_str())) {
             continue;
         }
-        if switches.is_paused {
+        if target.is_paused {
             skip::note(connection, tenant, task, &Skip::one(SkipReason::Paused, now))?;
-        } else if overlap::make_room(connection, tenant, task, switches.overlap, now, &mut then)? {
-            then.queued.extend(insert_run(connection, tenant, task, *run, &origin, now)?);
+        } else if overlap::make_room(connection, &target, now, &mut then)? {
+            let execution = if target.starts_freely() { executions.next() } else { None };
+            match execution {
+                Some(execution) => {
+                    then.started.extend(target.start_run(connection, (*run, execution), &origin, now)?);
+                }
+                None => then.queued.extend(target.insert_run(connection, *run, &origin, now)?),
+            }
         }
     }
     Ok(then)

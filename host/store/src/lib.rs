@@ -6,6 +6,7 @@
 
 mod connection;
 mod control;
+mod due;
 mod error;
 mod event;
 mod execution;
@@ -24,6 +25,7 @@ mod settle;
 mod skip;
 mod stats;
 mod store;
+mod target;
 mod task;
 mod tenant;
 mod value;
@@ -31,6 +33,7 @@ mod writer;
 
 pub use connection::{Durability, Location};
 pub use control::Deleted;
+pub use due::{DueDecision, DueTask};
 pub use error::StoreError;
 pub use event::{EventReceipt, NewEvent};
 pub use execution::ExecutionFilter;
@@ -38,7 +41,7 @@ pub use plugin::{Plugin, PluginPut, PluginVersion};
 pub use plugin_policy::PluginPolicy;
 pub use preset::Preset;
 pub use queued::{QueuedRun, Subscriber, WaitingRun};
-pub use record::{Consequences, DueDecision, DueTask, ManualRun};
+pub use record::{Consequences, ManualRun};
 pub use recover::Recovered;
 pub use run::{Claim, ClaimRequest, Claimed};
 pub use settle::{RunEnding, Settled, Settlement, Verdict};

@@ -10,22 +10,19 @@ use crate::StoreError;
 use crate::record::Consequences;
 use crate::run::Claimed;
 use crate::skip::{self, Skip, SkipReason};
+use crate::target::Target;
 use crate::value::Columns as _;
 
 /// Makes room for a new run of the task that was due, or published, at `at`. Returns whether it is to be recorded; if
 /// not, it has been noted as skipped.
 pub(crate) fn make_room(
     connection: &Connection,
-    tenant: &TenantId,
-    task: &TaskId,
-    policy: Overlap,
+    target: &Target,
     at: Timestamp,
     consequences: &mut Consequences,
 ) -> Result<bool, StoreError> {
-    if policy == Overlap::Allow {
-        return Ok(true);
-    }
-    match on_record(policy, is_busy(connection, tenant, task)?) {
+    let (tenant, task) = (&target.tenant, &target.task_id);
+    match on_record(target.overlap, target.is_busy) {
         OnRecord::Record => {}
         OnRecord::Skip => {
             skip::note(connection, tenant, task, &Skip::one(SkipReason::Overlap, at))?;
@@ -56,11 +53,6 @@ pub(crate) fn is_blocked(
     let (started, running) =
         connection.prepare_cached(sql)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(!may_start(policy, concurrency, claimed.has_started, started, running))
-}
-
-fn is_busy(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM runs INDEXED BY runs_by_task WHERE tenant = ?1 AND taskId = ?2";
-    Ok(connection.prepare_cached(sql)?.exists([tenant.as_str(), task.as_str()])?)
 }
 
 /// Takes out the runs that have not started, other than those somebody started by hand.

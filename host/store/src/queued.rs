@@ -5,7 +5,7 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::TopicPattern;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::value::Columns as _;
+use crate::value::{Columns as _, readable};
 use crate::{Store, StoreError};
 
 /// A run that waits for its dispatch.
@@ -103,7 +103,7 @@ impl Store {
                     pattern: row.parsed("onEvent")?,
                 })
             })?;
-            Ok(subscribers.collect::<Result<_, _>>()?)
+            Ok(readable("tasks", subscribers)?)
         })
         .await
     }
@@ -124,5 +124,5 @@ fn read_queued(
             has_started: row.plain::<Option<String>>("firstStartedAt")?.is_some(),
         })
     })?;
-    Ok(runs.collect::<Result<_, _>>()?)
+    Ok(readable("runs", runs)?)
 }

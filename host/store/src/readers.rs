@@ -38,7 +38,9 @@ impl Readers {
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         match self {
-            Self::Shared(writer) => writer.submit(Urgency::Urgent, move |connection| query(connection)).await,
+            Self::Shared(writer) => {
+                writer.submit(Urgency::Urgent(1), move |connection| query(connection)).await
+            }
             Self::Pool(pool) => {
                 let pool = Arc::clone(pool);
                 let done = tokio::task::spawn_blocking(move || pool.read(query)).await;

@@ -7,7 +7,7 @@ use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use crate::settle::refresh_task;
-use crate::value::Columns as _;
+use crate::value::{Columns as _, readable};
 use crate::{Store, StoreError};
 
 /// What recovery found.
@@ -62,7 +62,7 @@ fn orphans(connection: &Connection) -> Result<Vec<Orphan>, StoreError> {
             interruptions: row.plain("interruptions")?,
         })
     };
-    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+    Ok(readable("runs", statement.query_map([], read)?)?)
 }
 
 fn close_execution(connection: &Connection, orphan: &Orphan, now: Timestamp) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::vec;
 
 use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::limits::LimitWishes;
@@ -45,6 +46,15 @@ pub enum Claim {
     Dropped,
     /// The run is no longer there, or not queued.
     Gone,
+}
+
+impl Claim {
+    fn started(&self) -> Option<&Claimed> {
+        match self {
+            Self::Started(claimed) => Some(claimed),
+            _ => None,
+        }
+    }
 }
 
 /// Everything an execution needs to know of its run and task.
@@ -100,28 +110,28 @@ impl Store {
     /// # Errors
     /// Those of the store; then nothing is claimed.
     pub async fn claim(&self, requests: Vec<ClaimRequest>, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
-        self.write_urgently(move |connection| {
+        self.write_urgently(requests.len(), move |connection| {
             let claims: Vec<Claim> = requests
                 .iter()
                 .map(|request| claim(connection, request, now))
                 .collect::<Result<_, StoreError>>()?;
-            show_running(connection, &claims)?;
+            show_running(connection, claims.iter().filter_map(Claim::started))?;
             Ok(claims)
         })
         .await
     }
 }
 
-/// Claims the first runs that were just recorded, as many as there are `executions`. What is refused a start waits.
+/// Claims the first runs that were just recorded and wait, as many as there are `executions`. What is refused a start
+/// waits on. The tasks do not show it yet.
 pub(crate) fn claim_at_once(
     connection: &Connection,
     then: &mut Consequences,
-    executions: Vec<ExecutionId>,
+    executions: &mut vec::IntoIter<ExecutionId>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut claims = Vec::with_capacity(executions.len());
     let mut waiting = Vec::new();
-    let mut executions = executions.into_iter();
     for mut run in std::mem::take(&mut then.queued) {
         let Some(execution_id) = executions.next() else {
             waiting.push(run);
@@ -138,7 +148,6 @@ pub(crate) fn claim_at_once(
             Claim::Paused | Claim::Blocked => waiting.push(run),
         }
     }
-    show_running(connection, &claims)?;
     then.queued = waiting;
     then.started.extend(claims.into_iter().filter_map(|claim| match claim {
         Claim::Started(claimed) => Some(*claimed),
@@ -236,18 +245,27 @@ fn start(connection: &Connection, claimed: &Claimed, event_id: Option<&str>) -> 
     let sql =
         "UPDATE runs SET state = 'running', executionId = ?3, firstStartedAt = coalesce(firstStartedAt, ?4)
         WHERE tenant = ?1 AND id = ?2";
-    connection.prepare_cached(sql)?.execute((tenant, &run, &execution, &now))?;
+    connection.prepare_cached(sql)?.execute((tenant, run, execution, now))?;
+    insert_execution(connection, claimed, event_id)
+}
+
+/// Writes the row of an execution that is claimed.
+pub(crate) fn insert_execution(
+    connection: &Connection,
+    claimed: &Claimed,
+    event_id: Option<&str>,
+) -> Result<(), StoreError> {
     let sql =
         "INSERT INTO task_executions (tenant, id, taskId, status, startedAt, attempt, runId, trigger, event,
             eventId, scheduledAt, plugin, pluginDigest)
         VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     connection.prepare_cached(sql)?.execute(params![
-        tenant,
-        execution,
+        claimed.tenant.as_str(),
+        claimed.execution_id.to_string(),
         claimed.task_id.as_str(),
-        now,
+        claimed.started_at.to_string(),
         claimed.attempt,
-        run,
+        claimed.run_id.to_string(),
         claimed.trigger.as_str(),
         claimed.event,
         event_id,
@@ -259,13 +277,12 @@ fn start(connection: &Connection, claimed: &Claimed, event_id: Option<&str>) -> 
 }
 
 /// Writes into the tasks that they run, once each.
-fn show_running(connection: &Connection, claims: &[Claim]) -> Result<(), StoreError> {
-    let mut latest: BTreeMap<(&TenantId, &TaskId), &Claimed> = BTreeMap::new();
-    for claim in claims {
-        if let Claim::Started(claimed) = claim {
-            latest.insert((&claimed.tenant, &claimed.task_id), claimed);
-        }
-    }
+pub(crate) fn show_running<'a>(
+    connection: &Connection,
+    started: impl Iterator<Item = &'a Claimed>,
+) -> Result<(), StoreError> {
+    let latest: BTreeMap<_, _> =
+        started.map(|claimed| ((&claimed.tenant, &claimed.task_id), claimed)).collect();
     let sql =
         "UPDATE tasks SET status = 'running', lastRunAt = ?3, attempts = ?4 WHERE tenant = ?1 AND id = ?2";
     let mut statement = connection.prepare_cached(sql)?;

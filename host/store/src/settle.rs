@@ -104,7 +104,7 @@ fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Sett
                 key_value::write(connection, tenant, write)?;
             }
             for event in events {
-                let then = event::record(connection, tenant, event, now)?.then;
+                let then = event::record(connection, tenant, event, &mut Vec::new().into_iter(), now)?.then;
                 settled.then.queued.extend(then.queued);
                 settled.then.cancelled.extend(then.cancelled);
                 settled.then.reopened.extend(then.reopened);

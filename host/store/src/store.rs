@@ -42,12 +42,13 @@ impl Store {
         self.writer.submit(Urgency::Ordinary, command).await
     }
 
-    /// As [`Store::write`], before what can wait.
+    /// As [`Store::write`], before what can wait. The command starts up to `runs` executions.
     pub(crate) async fn write_urgently<T: Send + 'static>(
         &self,
+        runs: usize,
         command: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.submit(Urgency::Urgent, command).await
+        self.writer.submit(Urgency::Urgent(runs), command).await
     }
 
     pub(crate) async fn read<T: Send + 'static>(

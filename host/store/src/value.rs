@@ -57,6 +57,26 @@ impl Columns for Row<'_> {
     }
 }
 
+/// The rows that can be read. Each that cannot is logged and left out: one damaged row must not hold up all others.
+pub(crate) fn readable<T>(
+    table: &str,
+    rows: impl Iterator<Item = rusqlite::Result<T>>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut read = Vec::new();
+    for row in rows {
+        match row {
+            Ok(value) => read.push(value),
+            Err(
+                error @ (rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)),
+            ) => tracing::error!(table, %error, "store.read: a row is damaged and left out"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
 /// A value as the JSON text that is stored.
 pub(crate) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))

@@ -15,8 +15,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::StoreError;
 use crate::settle::refresh_task;
 
-/// Commands per transaction at most: a bound on how long an answer takes and on the write-ahead log.
+/// Commands that can wait, per transaction at most: a bound on how long an answer takes and on the write-ahead log.
 const GROUP_MAX: usize = 512;
+
+/// Runs that urgent commands of one transaction are about, if there is more than one of them: what is due at once starts by
+/// and by, and not when the last of it is stored.
+const URGENT_RUNS_MAX: usize = 512;
 
 /// Commands that may wait before senders wait too.
 const QUEUE_MAX: usize = 4096;
@@ -27,7 +31,8 @@ const TAKEN_ALONG: usize = 32;
 /// Whether a command goes before others. What starts an execution does; what ends one can wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    Urgent,
+    /// It starts so many executions.
+    Urgent(usize),
     Ordinary,
 }
 
@@ -139,7 +144,7 @@ impl Writer {
 /// What the writer has received and not run yet.
 #[derive(Default)]
 struct Backlog {
-    urgent: VecDeque<Box<dyn Job>>,
+    urgent: VecDeque<(usize, Box<dyn Job>)>,
     ordinary: VecDeque<Box<dyn Job>>,
     received: Vec<(Urgency, Box<dyn Job>)>,
 }
@@ -157,7 +162,7 @@ impl Backlog {
         }
         for (urgency, job) in self.received.drain(..) {
             match urgency {
-                Urgency::Urgent => self.urgent.push_back(job),
+                Urgency::Urgent(runs) => self.urgent.push_back((runs, job)),
                 Urgency::Ordinary => self.ordinary.push_back(job),
             }
         }
@@ -166,7 +171,15 @@ impl Backlog {
 
     /// The next group: the urgent ones first.
     fn group(&mut self) -> Vec<Box<dyn Job>> {
-        let mut group: Vec<_> = self.urgent.drain(..self.urgent.len().min(GROUP_MAX)).collect();
+        let mut group = Vec::new();
+        let mut room_for_runs = URGENT_RUNS_MAX;
+        while let Some(&(runs, _)) = self.urgent.front()
+            && (group.is_empty() || runs <= room_for_runs)
+        {
+            let Some((runs, job)) = self.urgent.pop_front() else { break };
+            room_for_runs = room_for_runs.saturating_sub(runs.max(1));
+            group.push(job);
+        }
         let room = if group.is_empty() { GROUP_MAX } else { TAKEN_ALONG };
         group.extend(self.ordinary.drain(..self.ordinary.len().min(room)));
         group
