@@ -46,11 +46,11 @@ impl Core {
     }
 
     async fn try_out(&self, digest: Digest, bytes: Arc<[u8]>) -> Result<Arc<Plugin>, Refusal> {
-        let (component, turn) = self.compiler.compile(bytes).await?;
-        let plugin = self.compiler.link(&component)?;
+        let compiled = self.compiler.compile(bytes).await?;
+        let plugin = self.compiler.link(&compiled.component)?;
         self.start_once(&plugin).await?;
-        drop(turn);
-        self.compiler.keep(digest, component).await;
+        drop(compiled.turn);
+        self.compiler.keep(digest, compiled.artifact).await;
         Ok(Arc::new(plugin))
     }
 

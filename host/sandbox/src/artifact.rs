@@ -5,17 +5,17 @@
 //! agree. The key is random, made at the first start, and kept beside the artifacts for the host's user alone.
 
 use std::fs::{self, File, OpenOptions};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use innkeeper_model::id::Digest;
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::engine;
 use crate::error::SandboxError;
 
 const KEY_FILE: &str = "key";
@@ -23,6 +23,8 @@ const KEY_FILE: &str = "key";
 const KEY_BYTES: usize = 64;
 const TAG_BYTES: usize = 32;
 const EXTENSION: &str = "artifact";
+/// Of an artifact that is being written.
+const PART_EXTENSION: &str = "part";
 
 /// A folder of compiled components for one engine.
 pub(crate) struct ArtifactCache {
@@ -31,6 +33,28 @@ pub(crate) struct ArtifactCache {
     /// What the engine's machine code depends on.
     compatibility: u64,
     bytes_max: u64,
+}
+
+/// Turns an artifact into a component that can be run. It must be one that a compiler of this host finished, unchanged since:
+/// its hash was just checked, or the compiler just handed it over.
+pub(crate) fn revive(engine: &Engine, artifact: &[u8]) -> wasmtime::Result<Component> {
+    #[expect(unsafe_code, reason = "the engine cannot tell its own machine code from anybody else's")]
+    // SAFETY: both callers hold what `Engine::precompile_component` gave in this host or in its compiler. The engine itself
+    // checks that it was made by the same version with the same settings.
+    unsafe {
+        Component::deserialize(engine, artifact)
+    }
+}
+
+/// Removes what a host was writing when it ended.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == PART_EXTENSION) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a folder that only its owner can use: whoever can write to it could have code run as the host.
@@ -52,9 +76,8 @@ impl ArtifactCache {
         create_private(&folder).map_err(|error| failed(&folder, error))?;
         let key_file = folder.join(KEY_FILE);
         let key = read_or_make_key(&key_file).map_err(|error| failed(&key_file, error))?;
-        let mut hasher = Sha256Hasher(Sha256::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { folder, key, compatibility: hasher.finish(), bytes_max })
+        remove_unfinished(&folder).map_err(|error| failed(&folder, error))?;
+        Ok(Self { folder, key, compatibility: engine::compatibility(engine), bytes_max })
     }
 
     /// The compiled component, or `None` if there is none that can be trusted.
@@ -65,27 +88,21 @@ impl ArtifactCache {
             tracing::warn!(path = %path.display(), "a compiled component is damaged; it is compiled again");
             return None;
         };
-        #[expect(unsafe_code, reason = "machine code that this host made: the keyed hash was just checked")]
-        // SAFETY: the bytes are what `Component::serialize` gave for this digest and this engine's settings. Whoever can
-        // forge the hash can read the host's key, and so is the host's user.
-        let component = unsafe { Component::deserialize(engine, artifact) };
+        // Whoever can forge the hash can read the host's key, and so is the host's user.
+        let component = revive(engine, artifact);
         component.inspect_err(|error| tracing::warn!(path = %path.display(), "not loaded: {error:#}")).ok()
     }
 
     /// Keeps a compiled component. A failure costs a compilation later, so it is told and nothing more.
-    pub(crate) fn keep(&self, digest: &Digest, component: &Component) {
-        let kept = match component.serialize() {
-            Ok(artifact) => self.write(digest, &artifact).and_then(|()| self.prune()),
-            Err(error) => Err(io::Error::other(format!("{error:#}"))),
-        };
-        if let Err(error) = kept {
+    pub(crate) fn keep(&self, digest: &Digest, artifact: &[u8]) {
+        if let Err(error) = self.write(digest, artifact).and_then(|()| self.prune()) {
             tracing::warn!(folder = %self.folder.display(), "a compiled component was not kept: {error}");
         }
     }
 
     fn write(&self, digest: &Digest, artifact: &[u8]) -> io::Result<()> {
         let path = self.path(digest);
-        let part = path.with_extension("part");
+        let part = path.with_extension(PART_EXTENSION);
         let mut file = File::create(&part)?;
         file.write_all(&self.mac(digest, artifact).finalize().into_bytes())?;
         file.write_all(artifact)?;
@@ -165,20 +182,6 @@ fn make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     Ok(key)
 }
 
-/// Lets the engine hash itself with a function whose result is the same in every build.
-struct Sha256Hasher(Sha256);
-
-impl Hasher for Sha256Hasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        let digest: [u8; 32] = self.0.clone().finalize().into();
-        digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,7 +198,7 @@ mod tests {
 
     fn keep(cache: &ArtifactCache, engine: &Engine, name: &[u8]) -> (Digest, PathBuf) {
         let digest = Digest::of(name);
-        cache.keep(&digest, &Component::from_binary(engine, EMPTY).expect("a component"));
+        cache.keep(&digest, &engine.precompile_component(EMPTY).expect("an artifact"));
         (digest, cache.path(&digest))
     }
 
@@ -224,6 +227,17 @@ mod tests {
         assert!(cache.load(&digest, &engine).is_none());
         fs::write(&path, &whole).expect("a writable folder");
         assert!(cache.load(&digest, &engine).is_some());
+    }
+
+    #[test]
+    fn what_was_not_finished_is_removed_at_the_next_start() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = engine();
+        let (digest, path) = keep(&open(folder.path(), u64::MAX, &engine), &engine, b"a");
+        let part = path.with_extension(PART_EXTENSION);
+        fs::write(&part, "half of it").expect("a writable folder");
+        assert!(open(folder.path(), u64::MAX, &engine).load(&digest, &engine).is_some());
+        assert!(!part.exists());
     }
 
     #[test]

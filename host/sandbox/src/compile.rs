@@ -6,13 +6,16 @@ use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::Refusal;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
-use crate::artifact::ArtifactCache;
+use crate::artifact::{self, ArtifactCache};
 use crate::bindings::PluginPre;
 use crate::capability::{self, denied};
+use crate::child;
 use crate::config::SandboxConfig;
+use crate::engine;
 use crate::state::{Shared, State};
 use crate::structure;
 
@@ -29,12 +32,12 @@ pub(crate) struct Plugin {
     pub(crate) bytes: u64,
 }
 
-/// Compiles and links. Compilations wait for one another: each takes all processors and a lot of memory.
+/// Compiles and links. Only so many compilations run at once: each takes all processors and a lot of memory.
 pub(crate) struct Compiler {
     shared: Arc<Shared>,
     linker: Linker<State>,
     artifacts: Option<Arc<ArtifactCache>>,
-    memory_bytes_max: u64,
+    config: SandboxConfig,
     turns: Arc<Semaphore>,
     /// Where blocking work runs.
     threads: Handle,
@@ -42,6 +45,14 @@ pub(crate) struct Compiler {
 
 /// The right to compile; held on while a component is tried, which needs a slot of the pool.
 pub(crate) type Turn = OwnedSemaphorePermit;
+
+/// A component that was just compiled.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    /// What the cache keeps of it.
+    pub(crate) artifact: Vec<u8>,
+    pub(crate) turn: Turn,
+}
 
 impl Compiler {
     pub(crate) fn new(
@@ -54,7 +65,7 @@ impl Compiler {
             linker: capability::linker(&shared.engine)?,
             shared,
             artifacts: artifacts.map(Arc::new),
-            memory_bytes_max: config.memory_bytes_max,
+            config: config.clone(),
             turns: Arc::new(Semaphore::new(config.compilations as usize)),
             threads,
         })
@@ -64,24 +75,18 @@ impl Compiler {
     ///
     /// # Errors
     /// The component is invalid, or breaks a limit on structure or size.
-    pub(crate) async fn compile(&self, bytes: Arc<[u8]>) -> Result<(Component, Turn), Refusal> {
-        let cut_short =
-            |why: String| Refusal::DoesNotStart(format!("the compilation did not come to its end: {why}"));
-        let turns = Arc::clone(&self.turns);
-        let turn = turns.acquire_owned().await.map_err(|error| cut_short(error.to_string()))?;
+    pub(crate) async fn compile(&self, bytes: Arc<[u8]>) -> Result<Compiled, Refusal> {
+        structure::check_start(&bytes)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|error| cut_short(&error))?;
         let engine = self.shared.engine.clone();
-        let memory_bytes_max = self.memory_bytes_max;
-        // A compilation cannot be stopped, so it takes the turn with it: whoever gives up waiting does not make room for
-        // another one.
-        let compiled = self.threads.spawn_blocking(move || {
-            structure::check(&bytes, memory_bytes_max)?;
-            // The bytes are valid, so what is left to fail are limits: of the compiler, and of the instance pool.
-            let component = Component::from_binary(&engine, &bytes);
-            component
-                .map(|component| (component, turn))
-                .map_err(|error| Refusal::TooLarge(format!("{error:#}")))
-        });
-        compiled.await.unwrap_or_else(|error| Err(cut_short(error.to_string())))
+        let Some(program) = &self.config.compiler else {
+            let guest_memory_bytes = self.config.memory_bytes_max;
+            // This cannot be stopped, so it takes the turn with it: whoever gives up waiting does not make room for another.
+            return self.block(move || compile_here(&engine, &bytes, guest_memory_bytes, turn)).await;
+        };
+        let compatibility = engine::compatibility(&engine);
+        let artifact = child::compile(program, &self.config, compatibility, bytes).await?;
+        self.block(move || revive(&engine, artifact, turn)).await
     }
 
     /// The compiled component from the artifact cache, if it is there and can be trusted.
@@ -92,11 +97,18 @@ impl Compiler {
     }
 
     /// Puts the compiled component into the artifact cache.
-    pub(crate) async fn keep(&self, digest: Digest, component: Component) {
+    pub(crate) async fn keep(&self, digest: Digest, artifact: Vec<u8>) {
         let Some(artifacts) = self.artifacts.clone() else { return };
-        if let Err(error) = self.threads.spawn_blocking(move || artifacts.keep(&digest, &component)).await {
+        if let Err(error) = self.threads.spawn_blocking(move || artifacts.keep(&digest, &artifact)).await {
             tracing::warn!("a compiled component was not kept: {error}");
         }
+    }
+
+    async fn block(
+        &self,
+        work: impl FnOnce() -> Result<Compiled, Refusal> + Send + 'static,
+    ) -> Result<Compiled, Refusal> {
+        self.threads.spawn_blocking(work).await.unwrap_or_else(|error| Err(cut_short(&error)))
     }
 
     /// Links what the component imports and finds what it must export.
@@ -119,6 +131,29 @@ impl Compiler {
         let bytes = (image.end as usize).saturating_sub(image.start as usize) as u64;
         Ok(Plugin { pre, imports, bytes })
     }
+}
+
+fn cut_short(why: &dyn std::error::Error) -> Refusal {
+    Refusal::DoesNotStart(format!("the compilation did not come to its end: {why}"))
+}
+
+fn compile_here(
+    engine: &Engine,
+    bytes: &[u8],
+    guest_memory_bytes: u64,
+    turn: Turn,
+) -> Result<Compiled, Refusal> {
+    structure::check(bytes, guest_memory_bytes)?;
+    // The bytes are valid, so what is left to fail are limits of the compiler.
+    let artifact = engine.precompile_component(bytes);
+    revive(engine, artifact.map_err(|error| Refusal::TooLarge(format!("{error:#}")))?, turn)
+}
+
+/// A finished artifact can be refused for one reason: the instance pool has no room for what it asks for.
+fn revive(engine: &Engine, artifact: Vec<u8>, turn: Turn) -> Result<Compiled, Refusal> {
+    let component = artifact::revive(engine, &artifact);
+    let component = component.map_err(|error| Refusal::TooLarge(format!("{error:#}")))?;
+    Ok(Compiled { component, artifact, turn })
 }
 
 fn check_export(component: &Component) -> Result<(), Refusal> {
@@ -163,8 +198,6 @@ fn needs_host(component: &Component, item: &ComponentItem) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use wasmtime::Engine;
-
     use super::*;
 
     fn imports(text: &str) -> Result<Vec<String>, Refusal> {

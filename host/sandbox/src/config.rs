@@ -1,6 +1,9 @@
 //! What a sandbox may use of its host.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+
+use crate::child::CompileLimits;
 
 /// Settings of a [`crate::WasmSandbox`]. They hold for the host; what one execution may use is in its invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +24,35 @@ pub struct SandboxConfig {
     pub loaded_bytes_max: u64,
     /// Bytes of one uploaded component.
     pub upload_bytes_max: u64,
-    /// Compilations at once, at least 1. Each may use every processor.
+    /// Compilations at once, at least 1.
     pub compilations: u32,
+    /// The program that compiles, in a process of its own for each component. `None` compiles in this process, without
+    /// [`SandboxConfig::compile_limits`]: then a component that nobody has looked at can make it use up its memory or
+    /// compute for minutes. Right for components that are trusted that far.
+    pub compiler: Option<CompilerProgram>,
+    /// What one compilation in a process of its own may use.
+    pub compile_limits: CompileLimits,
+}
+
+/// A program that calls [`crate::compile_standard_input`] and does nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompilerProgram {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+}
+
+impl CompilerProgram {
+    /// The running program itself, which must call [`crate::compile_standard_input`] when it is given `arguments`.
+    ///
+    /// # Errors
+    /// The system does not say which program this is.
+    pub fn this_one(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> std::io::Result<Self> {
+        // Where the system has it, the name that still means this program after its file was replaced by a newer one.
+        let path = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
+        Ok(Self { path, arguments: arguments.into_iter().map(Into::into).collect() })
+    }
 }
 
 impl Default for SandboxConfig {
@@ -35,7 +65,9 @@ impl Default for SandboxConfig {
             cache_bytes_max: 2 << 30,
             loaded_bytes_max: 512 << 20,
             upload_bytes_max: 32 << 20,
-            compilations: 1,
+            compilations: 2,
+            compiler: None,
+            compile_limits: CompileLimits::default(),
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The engine's settings.
 
+use std::hash::{Hash as _, Hasher};
+
+use sha2::{Digest as _, Sha256};
 use wasmparser::WasmFeatures;
 use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy, WasmBacktraceDetails,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
+    WasmBacktraceDetails,
 };
 
 use crate::config::SandboxConfig;
@@ -38,6 +42,13 @@ pub(crate) fn config(config: &SandboxConfig) -> Config {
 
 /// `pagemap_scan` lets the kernel say which pages of a slot were touched, where it can (Linux 6.7).
 fn config_with(config: &SandboxConfig, pagemap_scan: Enabled) -> Config {
+    let mut engine = compiler_config();
+    engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config, pagemap_scan)));
+    engine
+}
+
+/// The settings of an engine that makes the same machine code and runs none: it has no pool.
+pub(crate) fn compiler_config() -> Config {
     let mut engine = Config::new();
     engine
         .wasm_features(LANGUAGE.complement(), false)
@@ -47,9 +58,29 @@ fn config_with(config: &SandboxConfig, pagemap_scan: Enabled) -> Config {
         .epoch_interruption(true)
         .concurrency_support(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES_MAX)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config, pagemap_scan)));
+        .memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES_MAX);
     engine
+}
+
+/// What the machine code that `engine` makes and runs depends on: its settings, its version, the kind of processor.
+pub(crate) fn compatibility(engine: &Engine) -> u64 {
+    let mut hasher = Sha256Hasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Lets the engine hash itself with a function whose result is the same in every build.
+struct Sha256Hasher(Sha256);
+
+impl Hasher for Sha256Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let digest: [u8; 32] = self.0.clone().finalize().into();
+        digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+    }
 }
 
 /// Room for every execution at once and for the components being tried, so that a slot is never missing.

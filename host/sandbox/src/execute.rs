@@ -67,10 +67,10 @@ impl Core {
         if Digest::of(&bytes) != *digest {
             return Err(unavailable("is damaged: its stored bytes have another digest"));
         }
-        let (component, turn) = self.compiler.compile(bytes).await.map_err(refused)?;
-        drop(turn);
-        let plugin = self.compiler.link(&component).map_err(refused)?;
-        self.compiler.keep(*digest, component).await;
+        let compiled = self.compiler.compile(bytes).await.map_err(refused)?;
+        drop(compiled.turn);
+        let plugin = self.compiler.link(&compiled.component).map_err(refused)?;
+        self.compiler.keep(*digest, compiled.artifact).await;
         Ok(Arc::new(plugin))
     }
 

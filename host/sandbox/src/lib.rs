@@ -8,13 +8,14 @@
 //! under the name of the limit that ended it. A guest reaches the host only through `capability`, one file for each thing
 //! it may do; whatever else a component imports is refused when it is admitted.
 //!
-//! A plugin is *admitted* once (`admit`, `structure`, `compile`), *loaded* as often as it was evicted (`plugins`,
+//! A plugin is *admitted* once (`admit`, `structure`, `compile`, `child`), *loaded* as often as it was evicted (`plugins`,
 //! `artifact`), and *executed* once per attempt (`execute`, `state`, `classify`).
 
 mod admit;
 mod artifact;
 mod bindings;
 mod capability;
+mod child;
 mod classify;
 mod compile;
 mod config;
@@ -31,6 +32,7 @@ mod structure;
 mod ticker;
 mod usage;
 
-pub use config::SandboxConfig;
+pub use child::{CompileLimits, compile_standard_input};
+pub use config::{CompilerProgram, SandboxConfig};
 pub use error::SandboxError;
 pub use sandbox::WasmSandbox;

@@ -136,6 +136,7 @@ fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
         ("concurrency", u64::from(config.concurrency)),
         ("guest_threads", config.guest_threads as u64),
         ("compilations", u64::from(config.compilations)),
+        ("compile_limits.threads", config.compile_limits.threads as u64),
     ];
     for (field, value) in counts {
         if !(1..=1 << 16).contains(&value) {
@@ -164,7 +165,7 @@ impl Guests {
             .thread_name("innkeeper-guest")
             .event_interval(GUESTS_BETWEEN_TIMERS)
             .on_thread_start(yield_to_the_host)
-            .enable_time()
+            .enable_all()
             .build()?;
         Ok(Self { threads: runtime.handle().clone(), runtime: Some(runtime) })
     }
