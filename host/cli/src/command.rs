@@ -13,6 +13,10 @@ use crate::{dev, events, executions, plugins, schedules, serve, tasks};
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::CompileComponent) {
+        // Before any thread is started: it takes limits upon itself.
+        return innkeeper_sandbox::compile_standard_input();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -40,5 +44,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Event { verb } => events::run(verb, &client()?, output).await,
         Command::Schedule { verb } => schedules::run(verb, &client()?, output).await,
         Command::Stats => schedules::stats(&client()?, output).await,
+        Command::CompileComponent => Ok(()),
     }
 }

@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use innkeeper_admin::AdminConfig;
 use innkeeper_model::clock::{Clock, SystemClock};
 use innkeeper_runner::{RunnerConfig, TaskRunner};
-use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
+use innkeeper_sandbox::{CompilerProgram, SandboxConfig, WasmSandbox};
 use innkeeper_store::{Location, Store};
 use tokio::net::TcpListener;
 
-use crate::args::ServeArgs;
+use crate::args::{COMPILE_VERB, ServeArgs};
 use crate::config::{ServerConfig, Storage};
 use crate::data_directory::DataDirectory;
 use crate::exit::Failure;
@@ -65,6 +65,9 @@ impl Host {
             SandboxConfig {
                 concurrency: config.concurrency,
                 cache_dir: directory.as_ref().map(DataDirectory::cache),
+                compiler: Some(
+                    CompilerProgram::this_one([COMPILE_VERB]).context("this program is not found")?,
+                ),
                 ..SandboxConfig::default()
             },
             Arc::clone(&clock),

@@ -95,7 +95,13 @@ pub enum Command {
     },
     /// Show counts over the tasks.
     Stats,
+    /// Compile one component from standard input to standard output. For the host itself, which speaks to it in its own way.
+    #[command(hide = true, name = COMPILE_VERB)]
+    CompileComponent,
 }
+
+/// The verb with which a host starts its own program as its compiler.
+pub const COMPILE_VERB: &str = "compile-component";
 
 #[cfg(test)]
 mod tests {

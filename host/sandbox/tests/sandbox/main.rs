@@ -5,6 +5,7 @@
 mod admission;
 mod cache;
 mod capabilities;
+mod compiler;
 mod ending;
 mod guests;
 mod limits;
