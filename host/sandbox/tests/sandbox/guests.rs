@@ -44,10 +44,14 @@ const WASI: &[(&str, &str)] = &[
 ///
 /// `world` are the imports in WIT, `imports` the same in the core module, `more` further items of the module.
 fn component(world: &str, imports: &str, more: &str, body: &str) -> Vec<u8> {
+    component_of(2, world, imports, more, body)
+}
+
+fn component_of(pages: u32, world: &str, imports: &str, more: &str, body: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
             {imports}
-            (memory (export "memory") 2)
+            (memory (export "memory") {pages})
             (global $free (mut i32) (i32.const 4096))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                 (local $at i32)
@@ -377,5 +381,16 @@ pub fn import_unknown_function() -> Vec<u8> {
         r#"(import "wasi:random/insecure@0.2.0" "get-nonsense" (func))"#,
         "",
         "(i32.const 16)",
+    )
+}
+
+/// Has four bytes of data, at both ends of 16 MiB of memory.
+pub fn sparse_data() -> Vec<u8> {
+    component_of(
+        256,
+        "",
+        "",
+        r#"(data (i32.const 0) "ab") (data (i32.const 16777214) "cd")"#,
+        "(if (i32.ne (i32.load16_u (i32.const 16777214)) (i32.const 0x6463)) (then (unreachable))) (i32.const 16)",
     )
 }

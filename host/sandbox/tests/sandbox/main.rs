@@ -8,5 +8,6 @@ mod capabilities;
 mod compiler;
 mod ending;
 mod guests;
+mod hostile;
 mod limits;
 mod support;
