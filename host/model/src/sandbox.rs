@@ -109,6 +109,8 @@ pub struct Invocation {
     pub data: Option<String>,
     /// What it may use.
     pub limits: Limits,
+    /// Bytes of the data of one event that it publishes, as JSON text: the same as for everybody who publishes.
+    pub event_data_bytes_max: usize,
     /// What it may reach.
     pub grants: Arc<Grants>,
     /// Where stored state is read.

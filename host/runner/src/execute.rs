@@ -48,6 +48,7 @@ fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
         event: claimed.event.clone(),
         data: claimed.data.clone(),
         limits: shared.limits(&plugin.policy.limits, &claimed.limits),
+        event_data_bytes_max: shared.config.event_data_bytes_max,
         grants: Arc::clone(&plugin.grants),
         state: Arc::clone(&shared.state_reader),
     }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use innkeeper_model::execution::{Failure, FailureKind, LogLevel, LogLine};
 use innkeeper_model::sandbox::{Outcome, StopReason};
-use serde_json::value::RawValue;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::exports::innkeeper::plugin::handler;
-use crate::state::{HostCallsExceeded, State};
+use crate::json;
+use crate::state::{HOSTCALL_BYTES_MAX, HostCallsExceeded, State};
 
 /// Bytes of a failure's message. What is longer is cut, and says so.
 const MESSAGE_BYTES_MAX: usize = 8 << 10;
@@ -89,13 +89,17 @@ fn broken(error: &Error, state: &State) -> Failure {
         return Failure::new(FailureKind::StackOverflow, shorten(&message));
     }
     if handed_too_much(error) {
-        let message = format!("the handler handed the host too much at once: {}", error.root_cause());
-        return Failure::new(FailureKind::HostCallLimit, shorten(&message));
+        return too_much(error);
     }
     if let Some(asked) = state.memory.denied_bytes() {
         let limit = state.memory.limit_bytes();
-        let message = format!("the handler asked for {asked} bytes of memory in total; its limit is {limit}");
-        return Failure::new(FailureKind::MemoryExceeded, message);
+        let mut message =
+            format!("the handler asked for {asked} bytes of memory in total; its limit is {limit}");
+        // What the guest made of the denial may be another story.
+        if let Some(panic) = panic_message(state.logs.lock().lines()) {
+            message = format!("{message}; then it {panic}");
+        }
+        return Failure::new(FailureKind::MemoryExceeded, shorten(&message));
     }
     let trap = Failure::new(FailureKind::Trap, shorten(&trap_message(error, state.logs.lock().lines())));
     name_breach(trap, state)
@@ -116,6 +120,17 @@ fn name_breach(failure: Failure, state: &State) -> Failure {
 fn handed_too_much(error: &Error) -> bool {
     matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full))
         || error.root_cause().to_string().contains(HOSTCALL_FUEL_MESSAGE)
+}
+
+/// More than the host takes in at once: in a call, in which case guest code is on the stack, else as the result.
+fn too_much(error: &Error) -> Failure {
+    if error.is::<WasmBacktrace>() {
+        let message = format!("the handler handed the host too much at once: {}", error.root_cause());
+        return Failure::new(FailureKind::HostCallLimit, shorten(&message));
+    }
+    let message =
+        format!("the handler's result is larger than the {HOSTCALL_BYTES_MAX} bytes that the host takes in");
+    Failure::new(FailureKind::OutputExceeded, message)
 }
 
 fn host_call_limit(state: &State) -> Failure {
@@ -146,12 +161,9 @@ fn check_output(output: Option<String>, bytes_max: u64) -> Result<Option<String>
         let message = format!("the handler's output has {} bytes; at most {bytes_max} are kept", text.len());
         return Err(Failure::new(FailureKind::OutputExceeded, message));
     }
-    match serde_json::from_str::<&RawValue>(&text) {
-        Ok(_) => Ok(Some(text)),
-        Err(error) => {
-            let message = format!("the handler's output is not JSON text: {error}");
-            Err(Failure::new(FailureKind::HandlerError, message))
-        }
+    match json::check(&text) {
+        Ok(()) => Ok(Some(text)),
+        Err(why) => Err(Failure::new(FailureKind::HandlerError, format!("the handler's output is {why}"))),
     }
 }
 

@@ -22,6 +22,7 @@ mod config;
 mod engine;
 mod error;
 mod execute;
+mod json;
 mod logs;
 mod measure;
 mod memory;

@@ -16,7 +16,7 @@ use crate::memory::MemoryLimiter;
 use crate::usage::Usage;
 
 /// Bytes that a guest may hand to the host in one call.
-const HOSTCALL_BYTES_MAX: usize = 4 << 20;
+pub(crate) const HOSTCALL_BYTES_MAX: usize = 4 << 20;
 /// Handles that a guest may hold at once: streams, pollables and so on.
 const HANDLES_MAX: usize = 1024;
 
@@ -53,13 +53,15 @@ impl State {
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
+        let event_data_bytes_max =
+            invocation.as_ref().map_or(0, |invocation| invocation.event_data_bytes_max);
         Self {
             shared,
             invocation,
             limits,
             memory: MemoryLimiter::new(limits.memory_bytes.min(memory_bytes_max)),
             logs: Logs::new(limits.log_bytes),
-            outbox: Outbox::new(limits.events),
+            outbox: Outbox::new(limits.events, event_data_bytes_max),
             usage: Usage::default(),
             wasi: Wasi::default(),
             table,

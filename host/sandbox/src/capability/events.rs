@@ -3,15 +3,13 @@
 use innkeeper_model::execution::FailureKind;
 use innkeeper_model::sandbox::PublishedEvent;
 use innkeeper_model::topic::EventName;
-use serde_json::value::RawValue;
 use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::innkeeper::plugin::events::{self, PublishError};
+use crate::json;
 use crate::state::State;
 use crate::usage::Usage;
 
-/// Bytes of one event's data.
-const DATA_BYTES_MAX: usize = 256 << 10;
 /// Bytes of all events of one execution: they wait in memory until it ends.
 const TOTAL_BYTES_MAX: usize = 4 << 20;
 
@@ -21,6 +19,8 @@ pub(crate) struct Outbox {
     events: Vec<PublishedEvent>,
     bytes: usize,
     events_max: u64,
+    /// Bytes of one event's data.
+    data_bytes_max: usize,
 }
 
 struct Events;
@@ -61,7 +61,7 @@ impl Outbox {
             return Err(PublishError::TooMany(message));
         }
         if let Some(data) = &data {
-            check_data(data)?;
+            self.check_data(data)?;
         }
         let bytes = self.bytes + event.len() + data.as_ref().map_or(0, String::len);
         if bytes > TOTAL_BYTES_MAX {
@@ -74,9 +74,17 @@ impl Outbox {
         Ok(())
     }
 
-    /// Takes at most `events_max` events.
-    pub(crate) fn new(events_max: u64) -> Self {
-        Self { events: Vec::new(), bytes: 0, events_max }
+    /// Takes at most `events_max` events, each with at most `data_bytes_max` bytes of data.
+    pub(crate) fn new(events_max: u64, data_bytes_max: usize) -> Self {
+        Self { events: Vec::new(), bytes: 0, events_max, data_bytes_max }
+    }
+
+    fn check_data(&self, data: &str) -> Result<(), PublishError> {
+        let (bytes, max) = (data.len(), self.data_bytes_max);
+        if bytes > max {
+            return Err(PublishError::TooLarge(format!("the data is {bytes} bytes of at most {max}")));
+        }
+        json::check(data).map_err(|why| PublishError::InvalidData(format!("the data is {why}")))
     }
 
     /// The events in the order of their publication.
@@ -91,19 +99,11 @@ fn invalid_name(event: &str) -> PublishError {
     PublishError::InvalidName(format!("`{shown}` names no event: {rule}"))
 }
 
-fn check_data(data: &str) -> Result<(), PublishError> {
-    if data.len() > DATA_BYTES_MAX {
-        let message = format!("the data is {} bytes of at most {DATA_BYTES_MAX}", data.len());
-        return Err(PublishError::TooLarge(message));
-    }
-    serde_json::from_str::<&RawValue>(data)
-        .map(|_| ())
-        .map_err(|error| PublishError::InvalidData(format!("the data is not JSON text: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DATA_BYTES_MAX: usize = 1 << 18;
 
     fn json_of(bytes: usize) -> String {
         format!("\"{}\"", "x".repeat(bytes - 2))
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_published_event_waits_in_order() {
-        let mut outbox = Outbox::new(2);
+        let mut outbox = Outbox::new(2, 100);
         assert!(outbox.add("a:b", None).is_ok());
         assert!(outbox.add("c", Some("{\"x\": 1}".to_owned())).is_ok());
         assert!(matches!(outbox.add("d", None), Err(PublishError::TooMany(_))));
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_refused_event_leaves_nothing() {
-        let mut outbox = Outbox::new(100);
+        let mut outbox = Outbox::new(100, DATA_BYTES_MAX);
         for name in ["", "a b", "a*"] {
             assert!(matches!(outbox.add(name, None), Err(PublishError::InvalidName(_))));
         }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn all_events_together_have_a_limit() {
-        let mut outbox = Outbox::new(100);
+        let mut outbox = Outbox::new(100, DATA_BYTES_MAX);
         let mut published = 0;
         while outbox.add("a", Some(json_of(DATA_BYTES_MAX))).is_ok() {
             published += 1;

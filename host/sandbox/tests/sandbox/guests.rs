@@ -5,7 +5,7 @@ use wit_parser::Resolve;
 
 /// Parts of WASI as far as the guests here use them.
 const WASI: &[(&str, &str)] = &[
-    ("io.wit", "package wasi:io@0.2.0; interface poll { resource pollable { block: func(); } }"),
+    ("io.wit", "package wasi:io@0.2.0; interface poll { resource pollable { block: func(); } poll: func(in: list<borrow<pollable>>) -> list<u32>; }"),
     (
         "clocks.wit",
         "package wasi:clocks@0.2.0;
@@ -43,11 +43,11 @@ const WASI: &[(&str, &str)] = &[
 /// was written there.
 ///
 /// `world` are the imports in WIT, `imports` the same in the core module, `more` further items of the module.
-fn component(world: &str, imports: &str, more: &str, body: &str) -> Vec<u8> {
+pub fn component(world: &str, imports: &str, more: &str, body: &str) -> Vec<u8> {
     component_of(2, world, imports, more, body)
 }
 
-fn component_of(pages: u32, world: &str, imports: &str, more: &str, body: &str) -> Vec<u8> {
+pub fn component_of(pages: u32, world: &str, imports: &str, more: &str, body: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
             {imports}
@@ -78,7 +78,16 @@ fn component_of(pages: u32, world: &str, imports: &str, more: &str, body: &str) 
                 (param $data i32) (param $data_at i32) (param $data_bytes i32) (result i32)
                 {body}))"#
     );
-    let mut module = wat::parse_str(&text).unwrap();
+    encode_for(world, &text)
+}
+
+/// A component of the contract without imports from the text of a core module.
+pub fn encode(text: &str) -> Vec<u8> {
+    encode_for("", text)
+}
+
+fn encode_for(world: &str, text: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::new();
     resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit")).unwrap();
     for (path, contents) in WASI {
@@ -381,16 +390,5 @@ pub fn import_unknown_function() -> Vec<u8> {
         r#"(import "wasi:random/insecure@0.2.0" "get-nonsense" (func))"#,
         "",
         "(i32.const 16)",
-    )
-}
-
-/// Has four bytes of data, at both ends of 16 MiB of memory.
-pub fn sparse_data() -> Vec<u8> {
-    component_of(
-        256,
-        "",
-        "",
-        r#"(data (i32.const 0) "ab") (data (i32.const 16777214) "cd")"#,
-        "(if (i32.ne (i32.load16_u (i32.const 16777214)) (i32.const 0x6463)) (then (unreachable))) (i32.const 16)",
     )
 }

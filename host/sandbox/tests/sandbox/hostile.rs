@@ -7,8 +7,8 @@ use innkeeper_model::sandbox::{Outcome, Refusal, Sandbox as _};
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
 
 use crate::compiler::compiler;
-use crate::guests;
 use crate::support::{assert_output, invocation, run, run_within, sandbox, sandbox_with};
+use crate::{guests, hostile_guests};
 
 /// Admits `bytes` or says why not. A refusal that speaks of the host's own fault is no proper refusal.
 async fn verdict(sandbox: &WasmSandbox, bytes: &[u8]) -> Result<(), Refusal> {
@@ -82,10 +82,12 @@ async fn bombs_of_every_kind_are_refused_by_what_is_too_much() {
 
 #[tokio::test]
 async fn a_few_bytes_far_apart_are_no_gigabytes() {
-    let component = guests::sparse_data();
-    let report = run(&sandbox(), invocation(&component)).await;
+    let component = hostile_guests::sparse_data();
+    let mut config = SandboxConfig { compiler: Some(compiler()), ..SandboxConfig::default() };
+    config.compile_limits.artifact_bytes = 1 << 20;
+    let report = run(&sandbox_with(config), invocation(&component)).await;
     assert_output(&report, None);
-    assert!(component.len() < 4096);
+    assert!(report.receipt.memory_bytes_peak >= 16 << 20 && component.len() < 4096);
 }
 
 #[tokio::test]

@@ -9,5 +9,7 @@ mod compiler;
 mod ending;
 mod guests;
 mod hostile;
+mod hostile_guests;
 mod limits;
 mod support;
+mod walls;

@@ -86,6 +86,7 @@ pub fn invocation(component: &[u8]) -> Invocation {
         event: None,
         data: None,
         limits: Limits { fuel: 100_000_000, ..Limits::DEFAULT },
+        event_data_bytes_max: 256 << 10,
         grants: Arc::default(),
         state: stored(Some(component)),
     }
