@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 
@@ -17,15 +17,17 @@ pub(crate) struct BodyLimit {
     pub(crate) bytes_max: usize,
     /// For the whole body, however it trickles.
     pub(crate) timeout: Duration,
+    /// Between two parts of it.
+    pub(crate) pause: Duration,
 }
 
 /// The body of `request`.
 pub(crate) async fn read(request: Request, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
-    let BodyLimit { bytes_max, timeout } = limit;
+    let BodyLimit { bytes_max, timeout, .. } = limit;
     let reading = async {
         let declared = request.body().size_hint().lower();
         if usize::try_from(declared).is_ok_and(|declared| declared <= bytes_max) {
-            receive(request, bytes_max).await
+            receive(request, limit).await
         } else {
             discard(request, limit).await;
             Err(Problem::too_large(bytes_max))
@@ -35,10 +37,13 @@ pub(crate) async fn read(request: Request, limit: BodyLimit) -> Result<Vec<u8>, 
     read.unwrap_or_else(|_| Err(Problem::too_slow(timeout)))
 }
 
-async fn receive(request: Request, bytes_max: usize) -> Result<Vec<u8>, Problem> {
+async fn receive(request: Request, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
+    let BodyLimit { bytes_max, pause, .. } = limit;
     let mut body = request.into_body();
     let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) =
+        tokio::time::timeout(pause, body.frame()).await.map_err(|_| Problem::too_slow(pause))?
+    {
         // The client has hung up; nobody reads the answer.
         let frame = frame.map_err(|_| Problem::incomplete())?;
         let Ok(data) = frame.into_data() else { continue };
@@ -70,6 +75,15 @@ async fn throw_away(mut body: Body, bytes_max: usize) {
         }
         left -= length;
     }
+}
+
+/// The encoding that the body is declared to have, if it has any.
+pub(crate) fn encoding(headers: &HeaderMap) -> Option<String> {
+    let encodings = headers.get_all(CONTENT_ENCODING).iter();
+    let encodings =
+        encodings.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase());
+    let applied: Vec<String> = encodings.filter(|name| !matches!(name.as_str(), "" | "identity")).collect();
+    (!applied.is_empty()).then(|| applied.join(", "))
 }
 
 /// Whether the body is declared to be of this media type; its parameters do not matter.

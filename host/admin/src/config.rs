@@ -12,8 +12,13 @@ pub struct AdminConfig {
     pub token: Option<Token>,
     /// Bytes of an uploaded component at most.
     pub upload_bytes_max: usize,
-    /// Uploads that are received or compiled at once; further ones wait.
+    /// Uploads that are received or compiled at once, of which [`AdminConfig::uploads_per_tenant_max`] are one tenant's;
+    /// further ones wait, and tenants take turns.
     pub uploads_max: usize,
+    /// Uploads of one tenant that are received or compiled at once.
+    pub uploads_per_tenant_max: usize,
+    /// Uploads of one tenant that wait at most; further ones are refused with 429.
+    pub uploads_waiting_max: usize,
     /// Bytes of any other request body at most.
     pub body_bytes_max: usize,
     /// Connections at once; further clients wait in the listener's queue.
@@ -22,7 +27,7 @@ pub struct AdminConfig {
     pub header_bytes_max: usize,
     /// How long the head of a request may take. An idle connection is closed after the same time.
     pub header_timeout: Duration,
-    /// How long the body of a request may take.
+    /// How long the body of a request may take. That of an upload may pause for as long.
     pub body_timeout: Duration,
     /// How long an upload may take until it is received, waiting for its turn included.
     pub upload_timeout: Duration,
@@ -38,6 +43,8 @@ impl Default for AdminConfig {
             token: None,
             upload_bytes_max: 32 << 20,
             uploads_max: 4,
+            uploads_per_tenant_max: 1,
+            uploads_waiting_max: 32,
             body_bytes_max: 4 << 20,
             connections_max: 1024,
             header_bytes_max: 16 << 10,

@@ -15,8 +15,8 @@ use crate::problem::Cause;
 use crate::router::Api;
 use crate::{auth, body};
 
-/// How long the body of an unauthorized request is read, only to be thrown away.
-const REFUSED_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the body of a refused request is read, only to be thrown away.
+pub(crate) const REFUSED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Lets an authorized request through to its handler, with its tenant.
 pub(crate) async fn pass(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {

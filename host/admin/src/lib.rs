@@ -31,6 +31,7 @@ mod plugins;
 mod schedules;
 mod status;
 mod tasks;
+mod uploads;
 
 pub use auth::{InvalidToken, Token};
 pub use config::AdminConfig;

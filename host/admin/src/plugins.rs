@@ -7,17 +7,18 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use innkeeper_model::id::PluginName;
+use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::problem::FieldError;
 use innkeeper_store::PluginPut;
-use tokio::sync::SemaphorePermit;
 
 use crate::auth::Tenant;
-use crate::body;
+use crate::body::{self, BodyLimit};
+use crate::gate::REFUSED_TIMEOUT;
 use crate::id::{Id, PathText};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
+use crate::uploads::Turn;
 use crate::wire;
 
 const MEDIA_TYPE: &str = "application/wasm";
@@ -37,7 +38,7 @@ pub(crate) async fn upload(
         }
     };
     // The turn ends with the upload: until then the component is in memory.
-    let (_turn, component) = receive(&api, request).await?;
+    let (_turn, component) = receive(&api, &tenant, request).await?;
     let (plugin, put) = api.runner.push_plugin(&tenant, name, component).await?;
     let location = format!("/v1/plugins/{}", plugin.name);
     let plugin = Json(wire::Plugin::from(plugin));
@@ -75,6 +76,9 @@ pub(crate) async fn delete(
 
 /// What can be said before the component is received.
 fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
+    if let Some(encoding) = body::encoding(request.headers()) {
+        return Err(Problem::encoded(&encoding));
+    }
     if !body::is_of_type(request.headers(), MEDIA_TYPE) {
         return Err(Problem::wrong_media_type(MEDIA_TYPE));
     }
@@ -83,9 +87,12 @@ fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
 }
 
 /// Waits for a turn and receives the component, both within the time for uploads.
-async fn receive(api: &Api, request: Request) -> Result<(SemaphorePermit<'_>, Arc<[u8]>), Problem> {
+async fn receive(api: &Api, tenant: &TenantId, request: Request) -> Result<(Turn, Arc<[u8]>), Problem> {
     let receiving = async {
-        let turn = api.uploads.acquire().await.map_err(|error| Problem::internal(error.to_string()))?;
+        let Ok(turn) = api.uploads.turn(tenant).await else {
+            body::discard(request, BodyLimit { timeout: REFUSED_TIMEOUT, ..api.upload }).await;
+            return Err(Problem::too_many_uploads(api.uploads.waiting_max));
+        };
         Ok((turn, body::read(request, api.upload).await?.into()))
     };
     let received = tokio::time::timeout(api.upload.timeout, receiving).await;

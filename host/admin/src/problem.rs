@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use innkeeper_model::problem::FieldError;
@@ -156,13 +156,29 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
 
+    /// A body that would have to be unpacked first: what it unpacks to is anybody's guess.
+    pub(crate) fn encoded(encoding: &str) -> Self {
+        let detail =
+            format!("the body is sent with `Content-Encoding: {encoding}`: send it as it is, without one");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail)
+            .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+    }
+
+    pub(crate) fn too_many_uploads(waiting_max: usize) -> Self {
+        let detail = format!(
+            "{waiting_max} uploads of this tenant wait already, which is as many as may; try again later"
+        );
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_uploads", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
+    }
+
     pub(crate) fn too_large(bytes_max: usize) -> Self {
         let detail = format!("the body is too large; at most {bytes_max} bytes are taken here");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
     pub(crate) fn too_slow(timeout: Duration) -> Self {
-        let detail = format!("the body was not complete after {}", format_duration(timeout));
+        let detail = format!("the body did not come within {}", format_duration(timeout));
         Self::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail)
     }
 

@@ -8,13 +8,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 use innkeeper_model::id::TenantId;
 use innkeeper_runner::TaskRunner;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Token;
 use crate::body::BodyLimit;
 use crate::config::AdminConfig;
 use crate::problem::Problem;
+use crate::uploads::Uploads;
 use crate::{events, executions, gate, plugins, schedules, status, tasks};
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
@@ -32,8 +32,8 @@ pub(crate) struct Api {
     pub(crate) tenant: TenantId,
     pub(crate) body: BodyLimit,
     pub(crate) upload: BodyLimit,
-    /// Uploads that may be in memory.
-    pub(crate) uploads: Semaphore,
+    /// Whose upload is next.
+    pub(crate) uploads: Arc<Uploads>,
     /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,
 }
@@ -44,9 +44,17 @@ impl Api {
             runner,
             token: config.token.clone(),
             tenant: TenantId::default_tenant(),
-            body: BodyLimit { bytes_max: config.body_bytes_max, timeout: config.body_timeout },
-            upload: BodyLimit { bytes_max: config.upload_bytes_max, timeout: config.upload_timeout },
-            uploads: Semaphore::new(config.uploads_max.max(1)),
+            body: BodyLimit {
+                bytes_max: config.body_bytes_max,
+                timeout: config.body_timeout,
+                pause: config.body_timeout,
+            },
+            upload: BodyLimit {
+                bytes_max: config.upload_bytes_max,
+                timeout: config.upload_timeout,
+                pause: config.body_timeout,
+            },
+            uploads: Uploads::new(config),
             stop,
         })
     }

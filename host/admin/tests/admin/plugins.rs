@@ -1,13 +1,18 @@
 //! Uploading plugins.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use axum::http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+};
 use innkeeper_admin::AdminConfig;
 use innkeeper_model::id::Digest;
 use serde_json::json;
+use tokio::task::JoinSet;
 
-use crate::support::{COMPONENT, Host, column, errors, request};
+use crate::support::{COMPONENT, Host, PATIENCE, column, errors, request};
 
 #[tokio::test]
 async fn an_upload_is_new_once() {
@@ -70,6 +75,52 @@ async fn only_webassembly_is_taken() {
         assert_eq!(refused.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         assert_eq!(refused.body["code"], "unsupported_media_type");
     }
+}
+
+#[tokio::test]
+async fn a_compressed_upload_is_refused_by_name() {
+    let host = Host::start().await;
+    let upload = |encoding| {
+        let request = request("PUT", "/v1/plugins/a").header(CONTENT_TYPE, "application/wasm");
+        request.header(CONTENT_ENCODING, encoding).body(COMPONENT.into()).expect("a request")
+    };
+    for encoding in ["gzip", "br", "identity, zstd", "Deflate"] {
+        let refused = host.send(upload(encoding)).await;
+        assert_eq!(refused.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(refused.body["code"], "unsupported_encoding");
+        let detail = refused.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(&encoding.to_lowercase()), "{detail}");
+        assert_eq!(refused.headers[ACCEPT_ENCODING], "identity");
+    }
+    assert_eq!(host.send(upload("identity")).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn uploads_beyond_the_queue_are_told_to_come_back() {
+    let config = AdminConfig { uploads_waiting_max: 3, ..AdminConfig::default() };
+    let host = Arc::new(Host::with(config).await);
+    let held = Arc::clone(&host.admissions).acquire_many_owned(1000).await.expect("never closed");
+    let mut uploads = JoinSet::new();
+    for number in 0..200 {
+        let host = Arc::clone(&host);
+        uploads.spawn(async move { host.upload(&format!("p{number}"), COMPONENT).await });
+    }
+    let mut next = async || {
+        let ended = tokio::time::timeout(PATIENCE, uploads.join_next()).await.expect("an answer in time");
+        ended.expect("an upload").expect("no panic")
+    };
+    // One goes on, and three wait.
+    for _ in 0..196 {
+        let answer = next().await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(answer.body["code"], "too_many_uploads");
+        assert!(answer.headers.contains_key(RETRY_AFTER));
+    }
+    drop(held);
+    for _ in 0..4 {
+        assert_eq!(next().await.status, StatusCode::CREATED);
+    }
+    assert_eq!(column(&host.get("/v1/plugins").await, "name").len(), 4);
 }
 
 #[tokio::test]

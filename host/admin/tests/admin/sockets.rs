@@ -103,6 +103,21 @@ async fn a_body_that_trickles_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_upload_that_stalls_is_given_up_long_before_its_time() {
+    let server = Server::start(AdminConfig { body_timeout: SHORT, ..AdminConfig::default() }).await;
+    let mut stream = server.connect().await;
+    let upload = upload_request();
+    stream.write_all(&upload[..upload.len() - 1]).await.expect("all but the end");
+    let answer = rest(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too_slow"), "{answer}");
+    let mut next = server.connect().await;
+    next.write_all(&upload).await.expect("a request");
+    next.shutdown().await.expect("the end of the request");
+    assert!(rest(next).await.starts_with("HTTP/1.1 201"), "its turn is free again");
+    server.stopped().await;
+}
+
+#[tokio::test]
 async fn a_client_gets_to_read_why_its_upload_is_refused() {
     let server = Server::start(AdminConfig { upload_bytes_max: 1 << 20, ..AdminConfig::default() }).await;
     let mut stream = server.connect().await;
