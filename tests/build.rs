@@ -1,5 +1,8 @@
 //! Builds the components that the stories need: every guest and every plugin, for wasm32-wasip2, in a target directory
-//! of their own. Adds the WebAssembly target to the toolchain if it is missing.
+//! of their own, and the guests that are written as text. Adds the WebAssembly target to the toolchain if it is missing.
+
+#[path = "build/text.rs"]
+mod text;
 
 use std::env;
 use std::fmt::Write as _;
@@ -38,6 +41,21 @@ fn main() {
         // For the benchmarks, which need no more than one.
         let variable = format!("INNKEEPER_{}", plugin.to_uppercase().replace('-', "_"));
         println!("cargo::rustc-env={variable}={}", path.display());
+    }
+    let folder = tests.join("guests/text");
+    let wit = [
+        root.join("wit"),
+        folder.join("wit/io"),
+        folder.join("wit/clocks"),
+        folder.join("wit/random"),
+        folder.join("wit/cli"),
+    ];
+    let wit: Vec<&Path> = wit.iter().map(PathBuf::as_path).collect();
+    for guest in names(&folder, "wat") {
+        let path = out.join(format!("{guest}.wasm"));
+        let component = text::component(&folder.join(format!("{guest}.wat")), &wit);
+        fs::write(&path, component).expect("OUT_DIR can be written");
+        declare(&mut source, &guest, &path);
     }
     fs::write(out.join("components.rs"), source).expect("OUT_DIR can be written");
 }

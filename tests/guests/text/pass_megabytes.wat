@@ -1,0 +1,28 @@
+;; Hands over eight megabytes in one argument of one call.
+
+(import "wasi:logging/logging" "log" (func $log (param i32 i32 i32 i32 i32)))
+(import "innkeeper:plugin/events@0.1.0" "publish" (func $publish (param i32 i32 i32 i32 i32 i32)))
+(import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
+(import "wasi:io/streams@0.2.0" "[method]output-stream.write" (func $write (param i32 i32 i32 i32)))
+(import "wasi:io/poll@0.2.0" "poll" (func $poll (param i32 i32 i32)))
+(memory (export "memory") 130)
+(func (export "handle")
+    (param $event i32) (param $event_at i32) (param $event_bytes i32)
+    (param $data i32) (param $data_at i32) (param $data_bytes i32) (result i32)
+    (local $which i32)
+    ;; Which of them is the digit that its data is.
+    (local.set $which (i32.sub (i32.load8_u (local.get $data_at)) (i32.const 48)))
+    (block $poll_list (block $bytes (block $data (block $name (block $context (block $message
+        (br_table $message $context $name $data $bytes $poll_list (local.get $which)))
+        (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 8388608))
+        (return (i32.const 16)))
+        (call $log (i32.const 2) (i32.const 0) (i32.const 8388608) (i32.const 0) (i32.const 0))
+        (return (i32.const 16)))
+        (call $publish (i32.const 0) (i32.const 8388608) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 256))
+        (return (i32.const 16)))
+        (call $publish (i32.const 0) (i32.const 1) (i32.const 1) (i32.const 0) (i32.const 8388608) (i32.const 256))
+        (return (i32.const 16)))
+        (call $write (call $stdout) (i32.const 0) (i32.const 8388608) (i32.const 256))
+        (return (i32.const 16)))
+    (call $poll (i32.const 0) (i32.const 2097152) (i32.const 256))
+    (i32.const 16))
