@@ -5,6 +5,7 @@ mod components;
 mod crash;
 mod effects;
 mod faults;
+mod hostile_guests;
 mod limits;
 mod main_job;
 mod refusals;

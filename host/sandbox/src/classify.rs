@@ -16,8 +16,10 @@ use crate::state::{HOSTCALL_BYTES_MAX, HostCallsExceeded, State};
 const MESSAGE_BYTES_MAX: usize = 8 << 10;
 /// Functions named in the message of a trap, innermost first.
 const FRAMES_MAX: usize = 5;
-/// How the engine says that one call handed over too much. Its type is private to the engine.
-const HOSTCALL_FUEL_MESSAGE: &str = "fuel allocated for hostcalls has been exhausted";
+/// How the engine says that one call handed over too much, or that too many handles are held or lent. The types are private
+/// to the engine.
+const TOO_MUCH_MESSAGES: [&str; 2] =
+    ["fuel allocated for hostcalls has been exhausted", "store handle limit exceeded"];
 
 /// What the call of a handler came to.
 pub(crate) enum Ended {
@@ -119,7 +121,7 @@ fn name_breach(failure: Failure, state: &State) -> Failure {
 
 fn handed_too_much(error: &Error) -> bool {
     matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full))
-        || error.root_cause().to_string().contains(HOSTCALL_FUEL_MESSAGE)
+        || TOO_MUCH_MESSAGES.iter().any(|message| error.root_cause().to_string().contains(message))
 }
 
 /// More than the host takes in at once: in a call, in which case guest code is on the stack, else as the result.
