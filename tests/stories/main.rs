@@ -6,6 +6,7 @@ mod crash;
 mod effects;
 mod faults;
 mod hostile_guests;
+mod hostile_uploads;
 mod limits;
 mod main_job;
 mod refusals;
