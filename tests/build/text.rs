@@ -30,20 +30,20 @@ const PRELUDE: [(&str, &str); 4] = [
     ),
     (
         "(func $output",
-        r#"(func $output (param $at i32) (param $bytes i32) (result i32)
+        "(func $output (param $at i32) (param $bytes i32) (result i32)
                 (i32.store8 (i32.const 24) (i32.const 1))
                 (i32.store (i32.const 28) (local.get $at))
                 (i32.store (i32.const 32) (local.get $bytes))
-                (i32.const 16))"#,
+                (i32.const 16))",
     ),
     (
         "(func $failure",
-        r#"(func $failure (param $at i32) (param $bytes i32) (result i32)
+        "(func $failure (param $at i32) (param $bytes i32) (result i32)
                 (i32.store8 (i32.const 16) (i32.const 1))
                 (i32.store8 (i32.const 24) (i32.const 0))
                 (i32.store (i32.const 32) (local.get $at))
                 (i32.store (i32.const 36) (local.get $bytes))
-                (i32.const 16))"#,
+                (i32.const 16))",
     ),
 ];
 
@@ -80,9 +80,10 @@ fn embed(module: &mut Vec<u8>, imports: &str, wit: &[&Path]) {
         resolve.push_dir(folder).expect("the packages are valid");
     }
     let interfaces: BTreeSet<&str> = imports.lines().filter_map(|line| line.split('"').nth(1)).collect();
-    let interfaces: String = interfaces.iter().map(|name| format!("import {name}; ")).collect();
+    let imports: Vec<String> = interfaces.iter().map(|name| format!("import {name};")).collect();
+    let imports = imports.join(" ");
     let world =
-        format!("package test:guest; world guest {{ {interfaces} export innkeeper:plugin/handler@0.1.0; }}");
+        format!("package test:guest; world guest {{ {imports} export innkeeper:plugin/handler@0.1.0; }}");
     let package = resolve.push_str("guest.wit", &world).expect("the world is valid");
     let world = resolve.select_world(&[package], None).expect("there is one world");
     embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)

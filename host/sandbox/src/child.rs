@@ -39,8 +39,8 @@ impl Default for CompileLimits {
     fn default() -> Self {
         Self {
             memory_bytes: 2 << 30,
-            processor_time: Duration::from_mins(1),
-            timeout: Duration::from_mins(2),
+            processor_time: Duration::from_mins(2),
+            timeout: Duration::from_mins(4),
             artifact_bytes: 256 << 20,
             // Compiling is what an uploader waits for, but never the host's first duty.
             threads: std::thread::available_parallelism().map_or(2, usize::from).min(4),

@@ -202,7 +202,7 @@ mod tests {
     fn an_artifact_counts_only_if_the_compiler_finished_it_for_this_engine() {
         assert_eq!(judged(0, compiled(7), ""), Ok(b"ok".to_vec()));
         let failed = 1 << 8;
-        let cut = compiled(7)[..ANSWER_HEAD_BYTES + 1].to_vec();
+        let cut = compiled(7)[..=ANSWER_HEAD_BYTES].to_vec();
         for (status, output, what) in [
             (failed, compiled(7), "failed on this component"),
             (SIGKILL, compiled(7), "was killed"),
