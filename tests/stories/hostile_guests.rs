@@ -94,12 +94,12 @@ impl Harm {
 }
 
 /// Has each done to one host, which then still works.
-fn check_all(harms: Vec<Harm>) {
+fn check_all(harms: impl IntoIterator<Item = Harm>) {
     let host = TestHost::start();
     host.push("echo", ECHO);
     let before = host.run_once(&json!({"id": "before", "plugin": "echo"}), &json!(1));
     assert_eq!(before["status"], "success", "{before}");
-    for (number, harm) in harms.iter().enumerate() {
+    for (number, harm) in harms.into_iter().enumerate() {
         let name = harm.guest.rsplit('/').next().and_then(|file| file.strip_suffix(".wasm"));
         let name = name.unwrap_or_default().replace('_', "-");
         harm.check(&host, &format!("{name}-{number}"));
@@ -110,7 +110,7 @@ fn check_all(harms: Vec<Harm>) {
 
 #[test]
 fn guests_that_compute_without_end_are_stopped_wherever_they_do() {
-    check_all(vec![
+    check_all([
         harm(SPIN_FOREVER, "fuel_exhausted", "50000000").within("fuel", json!(50_000_000)),
         harm(SPIN_SLOWLY, "timeout", "1000 ms"),
         harm(SPIN_IN_START, "fuel_exhausted", "1000000").within("fuel", json!(1_000_000)),
@@ -124,7 +124,7 @@ fn guests_that_compute_without_end_are_stopped_wherever_they_do() {
 
 #[test]
 fn guests_that_take_all_memory_get_no_more_than_their_limit() {
-    check_all(vec![
+    check_all([
         harm(GROW_MEMORY, "memory_exceeded", "16777216"),
         harm(GROW_TABLES, "memory_exceeded", "200000").within("memory", json!(200_000)),
         harm(GROW_MANY_MEMORIES, "memory_exceeded", "2000000").within("memory", json!(2_000_000)),
@@ -141,7 +141,7 @@ fn guests_that_take_all_memory_get_no_more_than_their_limit() {
 
 #[test]
 fn guests_that_flood_the_host_with_calls_are_stopped() {
-    check_all(vec![
+    check_all([
         harm(FLOOD_STDOUT, "host_call_limit", "100000").with_time(),
         harm(WRITE_NOTHING, "host_call_limit", "100000").with_time(),
         harm(WRITE_ZEROES, "trap", "zeroes"),
@@ -160,7 +160,7 @@ fn guests_that_flood_the_host_with_calls_are_stopped() {
 fn arguments_too_large_for_one_call_are_refused_in_every_call() {
     let each = (0..6)
         .map(|which| harm(PASS_MEGABYTES, "host_call_limit", "too much at once").with_data(json!(which)));
-    check_all(each.collect());
+    check_all(each);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_is_no_text_list_handle_or_result_is_a_trap() {
     let passed = (0..9).map(|which| harm(PASS_NONSENSE, "trap", "").with_data(json!(which)));
     let returned = (0..5).map(|which| harm(RETURN_NONSENSE, "trap", "").with_data(json!(which)));
     let exits = (0..2).map(|code| harm(EXIT, "trap", "exit code").with_data(json!(code)));
-    check_all(passed.chain(returned).chain(exits).collect());
+    check_all(passed.chain(returned).chain(exits));
 }
 
 #[test]

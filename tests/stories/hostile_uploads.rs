@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use innkeeper_tests::host::Answer;
 use innkeeper_tests::{TestHost, eventually};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::components::{BIG_OUTPUT, ECHO, GREETER, SPIN_IN_START_FOREVER};
 use crate::hostile_guests::probe::Probe;
