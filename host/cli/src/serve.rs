@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use innkeeper_admin::AdminConfig;
 use innkeeper_model::clock::{Clock, SystemClock};
+use innkeeper_model::egress::EgressPolicy;
 use innkeeper_runner::{RunnerConfig, TaskRunner};
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
 use innkeeper_store::{Location, Store};
@@ -65,6 +66,7 @@ impl Host {
             SandboxConfig {
                 concurrency: config.concurrency,
                 cache_dir: directory.as_ref().map(DataDirectory::cache),
+                egress: EgressPolicy { allowed: config.egress_allow_networks, listeners: vec![address] },
                 ..SandboxConfig::default()
             },
             Arc::clone(&clock),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::bindings::exports::innkeeper::plugin::handler;
 use crate::state::{HostCallsExceeded, State};
@@ -115,6 +116,10 @@ fn name_breach(failure: Failure, state: &State) -> Failure {
 
 fn handed_too_much(error: &Error) -> bool {
     matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full))
+        || matches!(
+            error.downcast_ref::<FieldMapError>(),
+            Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig)
+        )
         || error.root_cause().to_string().contains(HOSTCALL_FUEL_MESSAGE)
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use innkeeper_model::egress::EgressPolicy;
+
 /// Settings of a [`crate::WasmSandbox`]. They hold for the host; what one execution may use is in its invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxConfig {
@@ -23,6 +25,8 @@ pub struct SandboxConfig {
     pub upload_bytes_max: u64,
     /// Compilations at once, at least 1. Each may use every processor.
     pub compilations: u32,
+    /// Which addresses plugins may reach over outgoing HTTP, and where this host listens.
+    pub egress: EgressPolicy,
 }
 
 impl Default for SandboxConfig {
@@ -36,6 +40,7 @@ impl Default for SandboxConfig {
             loaded_bytes_max: 512 << 20,
             upload_bytes_max: 32 << 20,
             compilations: 1,
+            egress: EgressPolicy::default(),
         }
     }
 }
