@@ -36,6 +36,7 @@
 // Generated code names this crate as plugins do.
 extern crate self as innkeeper_sdk;
 
+mod calendar;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod context;

@@ -1,5 +1,7 @@
 //! Times as HTTP writes them.
 
+use crate::calendar::days;
+
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -15,12 +17,6 @@ pub(super) fn seconds(text: &str) -> Option<i64> {
     let is_gmt = words.next() == Some("GMT") && words.next().is_none();
     (is_gmt && (1970..=9999).contains(&year))
         .then(|| days(year, i64::try_from(month).unwrap_or(0) + 1, day) * 86_400 + hour * 3600 + minute * 60 + second)
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar; years are counted from March, so that a leap day ends one.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468
 }
 
 #[cfg(test)]
