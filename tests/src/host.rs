@@ -46,7 +46,7 @@ impl TestHost {
     /// If it does not come up.
     #[must_use]
     pub fn start_in(directory: TempDir) -> Self {
-        Self::start_on(directory, &[])
+        Self::start_on(directory, &[], &[])
     }
 
     /// Starts a host on a new data directory, with these flags of `serve` besides.
@@ -55,16 +55,26 @@ impl TestHost {
     /// If it does not come up.
     #[must_use]
     pub fn start_with(flags: &[&str]) -> Self {
-        Self::start_on(TempDir::new().expect("a temporary directory"), flags)
+        Self::start_on(TempDir::new().expect("a temporary directory"), flags, &[])
     }
 
-    fn start_on(directory: TempDir, flags: &[&str]) -> Self {
+    /// As [`TestHost::start_with`], with these variables in its environment.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn start_with_variables(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_on(TempDir::new().expect("a temporary directory"), flags, variables)
+    }
+
+    fn start_on(directory: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = File::options().create(true).append(true).open(directory.path().join("host.log"));
         let mut process = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path())
             .args(flags)
             .env("INNKEEPER_LOG", "info")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log.expect("a log file"))
             .spawn()

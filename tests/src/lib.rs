@@ -5,5 +5,5 @@ pub mod server;
 pub mod wait;
 
 pub use host::TestHost;
-pub use server::{HttpServer, Reply};
+pub use server::{CERTIFICATE, HttpServer, Reply};
 pub use wait::eventually;

@@ -1,10 +1,14 @@
 //! A server for plugins to talk to, which answers byte for byte as a story says.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What the server does about a request.
 #[derive(Debug, Clone)]
@@ -21,9 +25,15 @@ impl Reply {
     pub fn answer(status: &str, headers: &[&str], body: &str) -> Self {
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
         let length = body.len();
-        Self::Bytes(format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes())
+        Self::Bytes(
+            format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes(),
+        )
     }
 }
+
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
 
 type Decide = dyn Fn(&str) -> Reply + Send + Sync;
 
@@ -42,6 +52,22 @@ impl HttpServer {
     /// If there is no port for it.
     #[must_use]
     pub fn start(decide: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_over(None, decide)
+    }
+
+    /// The same over TLS, with the certificate of `localhost` in [`CERTIFICATE`].
+    ///
+    /// # Panics
+    /// If there is no port for it, or the certificate cannot be read.
+    #[must_use]
+    pub fn start_secure(decide: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_over(Some(Arc::new(tls())), decide)
+    }
+
+    fn start_over(
+        tls: Option<Arc<ServerConfig>>,
+        decide: impl Fn(&str) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -53,8 +79,8 @@ impl HttpServer {
                 if over.load(Ordering::Acquire) {
                     return;
                 }
-                let (decide, seen) = (Arc::clone(&decide), Arc::clone(&seen));
-                std::thread::spawn(move || serve(stream, &*decide, &seen));
+                let (decide, seen, tls) = (Arc::clone(&decide), Arc::clone(&seen), tls.clone());
+                std::thread::spawn(move || serve(&stream, tls, &*decide, &seen));
             }
         });
         Self { address, requests, is_over, thread: Some(thread) }
@@ -88,15 +114,36 @@ impl Drop for HttpServer {
     }
 }
 
+/// The file with the certificate of `localhost`, which whoever is to trust the server is given. It was made with
+/// `openssl req -x509`, for a hundred years, and its key opens nothing.
+pub const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tls/localhost.pem");
+const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tls/localhost.key");
+
+fn tls() -> ServerConfig {
+    let certificate = CertificateDer::from_pem_file(CERTIFICATE).expect("the certificate can be read");
+    let key = PrivateKeyDer::from_pem_file(KEY).expect("the key can be read");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = versions.expect("ring knows them").with_no_client_auth();
+    config.with_single_cert(vec![certificate], key).expect("the key is the certificate's")
+}
+
 /// One request on one connection. What cannot be read or written is the other side's end of it.
-fn serve(mut stream: TcpStream, decide: &Decide, seen: &Mutex<Vec<String>>) {
+fn serve(socket: &TcpStream, tls: Option<Arc<ServerConfig>>, decide: &Decide, seen: &Mutex<Vec<String>>) {
+    let mut stream: Box<dyn Stream + '_> = match tls {
+        None => Box::new(socket),
+        Some(config) => {
+            let connection = ServerConnection::new(config).expect("the configuration is whole");
+            Box::new(StreamOwned::new(connection, socket))
+        }
+    };
     let Some(request) = read(&mut stream) else { return };
     let reply = decide(&request);
     seen.lock().unwrap_or_else(PoisonError::into_inner).push(request);
     match reply {
         Reply::Bytes(bytes) => {
             let _sent = stream.write_all(&bytes);
-            let _ended = stream.shutdown(Shutdown::Write);
+            let _ended = stream.flush().and_then(|()| socket.shutdown(Shutdown::Write));
         }
         Reply::Stall(bytes) => {
             let _sent = stream.write_all(&bytes);
@@ -107,7 +154,7 @@ fn serve(mut stream: TcpStream, decide: &Decide, seen: &Mutex<Vec<String>>) {
 }
 
 /// The head, and as much of a body as it announces.
-fn read(stream: &mut TcpStream) -> Option<String> {
+fn read(stream: &mut impl Read) -> Option<String> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {

@@ -37,16 +37,25 @@ fn requests_are_limited_in_number() {
     assert_eq!((&execution["receipt"]["egressRequests"], server.requests().len()), (&json!(20), 20));
     let failed = fetch(&server, &json!({"requests": [{"url": server.url(), "times": 21}], "thenFail": true}));
     assert_eq!(failed["kind"], "egress_limit", "{failed}");
-    assert!(failed["error"].as_str().is_some_and(|error| error.contains("more than 20 HTTP requests")), "{failed}");
+    assert!(
+        failed["error"].as_str().is_some_and(|error| error.contains("more than 20 HTTP requests")),
+        "{failed}"
+    );
 }
 
 #[test]
 fn an_answer_over_the_limit_of_bytes_is_cut_off() {
     let server = HttpServer::start(|_| Reply::answer("200 OK", &[], &"x".repeat(9 << 20)));
-    let execution = fetch(&server, &json!({"requests": [{"url": server.url(), "times": 2}], "thenFail": true}));
+    let execution =
+        fetch(&server, &json!({"requests": [{"url": server.url(), "times": 2}], "thenFail": true}));
     assert_eq!(execution["kind"], "egress_limit", "{execution}");
-    assert!(execution["error"].as_str().is_some_and(|error| error.contains("more than 8388608 bytes")), "{execution}");
+    assert!(
+        execution["error"].as_str().is_some_and(|error| error.contains("more than 8388608 bytes")),
+        "{execution}"
+    );
     assert_eq!(execution["receipt"]["egressBytes"], 8 << 20);
+    let told = fetch(&server, &json!({"requests": [{"url": server.url()}]}));
+    assert_eq!(told["output"][0]["error"], "Limit", "{told}");
 }
 
 #[test]
@@ -55,7 +64,10 @@ fn a_request_over_the_limit_of_bytes_is_cut_off() {
     let body = "x".repeat(200 << 10);
     let requests = json!({"requests": [{"method": "POST", "url": server.url(), "body": body, "times": 20}]});
     let whole = fetch(&server, &requests);
-    assert!(whole["output"].as_array().expect("answers").iter().all(|answer| answer["status"] == 200), "{whole}");
+    assert!(
+        whole["output"].as_array().expect("answers").iter().all(|answer| answer["status"] == 200),
+        "{whole}"
+    );
     assert!(whole["receipt"]["egressBytes"].as_u64().is_some_and(|bytes| bytes > 4_000_000), "{whole}");
 }
 
@@ -133,7 +145,8 @@ fn lengths_that_contradict_each_other_are_refused() {
     let output = standard(&server, &json!({}));
     assert_eq!((&output["body"], &output["bodyError"]), (&json!("short"), &json!("HttpResponseIncomplete")));
     let server = hello();
-    let output = standard(&server, &json!({"headers": [["content-length", "5"]], "body": "abc"}));
+    let output =
+        standard(&server, &json!({"headers": [["content-length", "5"]], "body": "abc", "method": "POST"}));
     assert_eq!(output["finished"], "HttpRequestBodySize", "{output}");
     assert!(output["status"].is_null(), "{output}");
     let output = standard(&server, &json!({"headers": [["content-length", "5"]]}));
@@ -154,7 +167,7 @@ fn what_concerns_the_connection_is_the_hosts_business() {
         ["expect", "100-continue"],
         ["x-mine", "1"],
     ]);
-    let output = standard(&server, &json!({"headers": headers, "body": "abc"}));
+    let output = standard(&server, &json!({"headers": headers, "body": "abc", "method": "POST"}));
     let refused = output["refusedHeaders"].to_string();
     for name in ["transfer-encoding", "connection", "host", "content-length"] {
         assert!(refused.contains(name), "{name}: {refused}");

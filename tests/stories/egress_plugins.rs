@@ -11,7 +11,8 @@ use crate::egress::{ALLOW_LOOPBACK, grant};
 /// The sample task of a plugin, aimed at `server` instead of where it points.
 fn sample(plugin: &str, server: &HttpServer) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests have a workspace");
-    let text = std::fs::read_to_string(root.join("plugins").join(plugin).join("task.json")).expect("a sample");
+    let text =
+        std::fs::read_to_string(root.join("plugins").join(plugin).join("task.json")).expect("a sample");
     let mut parts = text.split("https://");
     let mut aimed = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -47,11 +48,15 @@ fn a_sample_task_is_taken_as_it_is() {
 
 #[test]
 fn a_request_is_made_from_metadata() {
-    let server = HttpServer::start(|_| Reply::answer("200 OK", &["content-type: application/json"], r#"{"n":1}"#));
+    let server =
+        HttpServer::start(|_| Reply::answer("200 OK", &["content-type: application/json"], r#"{"n":1}"#));
     let (host, task) = host_with("http-request", HTTP_REQUEST, &server);
     let execution = host.run_once(&task, &json!({"region": "north"}));
     assert_eq!(execution["status"], "success", "{execution}");
-    assert_eq!((&execution["output"]["status"], &execution["output"]["body"]), (&json!(200), &json!({"n": 1})));
+    assert_eq!(
+        (&execution["output"]["status"], &execution["output"]["body"]),
+        (&json!(200), &json!({"n": 1}))
+    );
     let sent = server.requests().remove(0);
     assert!(sent.starts_with("POST /reports HTTP/1.1"), "{sent}");
     assert!(sent.contains(execution["runId"].as_str().expect("a run")), "{sent}");
@@ -76,11 +81,16 @@ fn a_check_publishes_what_is_up_and_what_is_down() {
 
 #[test]
 fn an_event_is_relayed_signed_and_again_when_the_receiver_is_busy() {
-    let server = HttpServer::start(|_| Reply::answer("503 Service Unavailable", &["retry-after: 3600"], "busy"));
+    let server =
+        HttpServer::start(|_| Reply::answer("503 Service Unavailable", &["retry-after: 3600"], "busy"));
     let (host, task) = host_with("webhook-relay", WEBHOOK_RELAY, &server);
     let execution = host.run_once(&task, &json!({"total": 3}));
     assert_eq!(execution["kind"], "handler_error", "{execution}");
-    assert_eq!(host.get("/v1/stats").body["queuedRuns"], 1, "it waits for the time that the receiver asked for");
+    assert_eq!(
+        host.get("/v1/stats").body["queuedRuns"],
+        1,
+        "it waits for the time that the receiver asked for"
+    );
     let sent = server.requests().remove(0);
     let id = format!("webhook-id: {}\r\n", execution["runId"].as_str().expect("a run"));
     assert!(sent.contains(&id) && sent.contains("webhook-signature: v1,"), "{sent}");

@@ -72,8 +72,9 @@ pub(crate) async fn extend(name: &PluginName, more: &[GrantText], client: &Clien
 /// What to do about a plugin that imports outgoing HTTP and is granted none.
 pub(crate) fn hint(plugin: &Value, grants: &Value) -> Option<String> {
     let imports = plugin["imports"].as_array()?;
-    let wants_http =
-        imports.iter().any(|name| name.as_str().is_some_and(|name| name.starts_with("wasi:http/outgoing-handler@")));
+    let wants_http = imports
+        .iter()
+        .any(|name| name.as_str().is_some_and(|name| name.starts_with("wasi:http/outgoing-handler@")));
     let has_none = grants["http"].as_array().is_none_or(Vec::is_empty);
     let name = json_text(&plugin["name"]);
     (wants_http && has_none).then(|| {
@@ -135,7 +136,9 @@ mod tests {
     #[test]
     fn who_makes_requests_without_a_grant_is_told_what_to_do() {
         let plugin = json!({"name": "p", "imports": ["wasi:http/outgoing-handler@0.2.12"]});
-        assert!(hint(&plugin, &json!({"http": []})).is_some_and(|text| text.contains("plugin allow p http=")));
+        assert!(
+            hint(&plugin, &json!({"http": []})).is_some_and(|text| text.contains("plugin allow p http="))
+        );
         assert_eq!(hint(&plugin, &json!({"http": ["https://a.org"]})), None);
         assert_eq!(hint(&json!({"name": "p", "imports": []}), &json!({"http": []})), None);
     }

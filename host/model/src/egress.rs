@@ -71,7 +71,9 @@ impl Network {
 
 /// The text names no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no network: write an address and the length of its prefix, such as 10.0.0.0/8 or fd00::/8")]
+#[error(
+    "`{0}` names no network: write an address and the length of its prefix, such as 10.0.0.0/8 or fd00::/8"
+)]
 pub struct InvalidNetwork(String);
 
 impl FromStr for Network {
@@ -125,7 +127,9 @@ fn special_v6(ip: Ipv6Addr) -> Option<&'static str> {
         [0, 0, 0, 0, 0, 0xffff] => return special_v4(embedded),
         [0, 0, 0, 0, 0, 0] | [0, 0, 0, 0, 0xffff, 0] => "an IPv6 form of an IPv4 address",
         // A translator passes it on to the IPv4 address inside; names get such addresses in networks without IPv4.
-        [0x64, 0xff9b, 0, 0, 0, 0] => return special_v4(embedded).map(|_| "a translated form of a special address"),
+        [0x64, 0xff9b, 0, 0, 0, 0] => {
+            return special_v4(embedded).map(|_| "a translated form of a special address");
+        }
         [0x64, 0xff9b, 1, ..] => "a translated address of a local network",
         [0x2001, 0, ..] => "a tunnelled (Teredo) address",
         [0x2002, ..] => "a tunnelled (6to4) address",
@@ -242,7 +246,8 @@ mod tests {
     #[test]
     fn the_host_does_not_talk_to_itself() {
         let everything = ["0.0.0.0/0", "::/0"].map(|text| text.parse().expect("a network")).to_vec();
-        let policy = |listener| EgressPolicy { allowed: everything.clone(), listeners: vec![socket(listener)] };
+        let policy =
+            |listener| EgressPolicy { allowed: everything.clone(), listeners: vec![socket(listener)] };
         for (listener, target, is_local, is_refused) in [
             ("127.0.0.1:7070", "127.0.0.1:7070", true, true),
             ("127.0.0.1:7070", "[::ffff:127.0.0.1]:7070", true, true),

@@ -93,8 +93,7 @@ mod tests {
 
     #[test]
     fn grants_are_read_as_they_are_written() {
-        let written =
-            json!({"http": ["https://api.example.com", "http://*.a.org:81"], "keyValue": ["x"], "config": ["y"]});
+        let written = json!({"http": ["https://api.example.com", "http://*.a.org:81"], "keyValue": ["x"], "config": ["y"]});
         let grants = Grants::from_json(written.clone()).expect("grants");
         assert_eq!(serde_json::to_value(&grants).expect("JSON"), written);
         assert_eq!(Grants::from_json(json!({"http": null})), Ok(Grants::default()));

@@ -83,7 +83,8 @@ fn check(answer: http::Response, expected: &[u16]) -> Result<http::Response, Fai
         return Ok(answer);
     }
     let status = answer.status;
-    let unexpected = || Failure::permanent(format!("the answer was {status}; expected was one of {expected:?}"));
+    let unexpected =
+        || Failure::permanent(format!("the answer was {status}; expected was one of {expected:?}"));
     answer.expect_success().and_then(|_| Err(unexpected()))
 }
 
@@ -121,7 +122,10 @@ mod tests {
             .run(request);
         let expected = json!({"status": 200, "elapsedMs": 7, "bytes": 11, "body": {"ok": true}});
         assert_eq!(report.result, Ok(Some(expected)));
-        assert_eq!((report.requests[0].method.as_str(), report.requests[0].url.as_str()), ("GET", "https://a.org/x"));
+        assert_eq!(
+            (report.requests[0].method.as_str(), report.requests[0].url.as_str()),
+            ("GET", "https://a.org/x")
+        );
     }
 
     #[test]
@@ -134,7 +138,8 @@ mod tests {
             "timeoutSeconds": 5,
         });
         let data = json!({"id": "a/b", "total": 3});
-        let report = scenario(&metadata).event("order:paid").data(&data).answer(Response::new(204)).run(request);
+        let report =
+            scenario(&metadata).event("order:paid").data(&data).answer(Response::new(204)).run(request);
         assert!(report.result.is_ok(), "{report:?}");
         let sent = &report.requests[0];
         assert_eq!((sent.method.as_str(), sent.url.as_str()), ("PUT", "https://a.org/a%2Fb?e=order%3Apaid"));
@@ -146,17 +151,26 @@ mod tests {
 
     #[test]
     fn a_text_body_is_sent_as_it_is() {
-        let report =
-            scenario(&json!({"url": "https://a.org", "body": "a {{event}}"})).event("b").answer(Response::new(200)).run(request);
-        assert_eq!((report.requests[0].method.as_str(), report.requests[0].text()), ("POST", "a b".to_owned()));
+        let report = scenario(&json!({"url": "https://a.org", "body": "a {{event}}"}))
+            .event("b")
+            .answer(Response::new(200))
+            .run(request);
+        assert_eq!(
+            (report.requests[0].method.as_str(), report.requests[0].text()),
+            ("POST", "a b".to_owned())
+        );
     }
 
     #[test]
     fn failures_are_as_final_as_their_cause() {
-        let failure = |metadata: &Value, answer: Scenario| answer.metadata(metadata).run(request).result.expect_err("a failure");
+        let failure = |metadata: &Value, answer: Scenario| {
+            answer.metadata(metadata).run(request).result.expect_err("a failure")
+        };
         let plain = json!({"url": "https://a.org"});
         let busy = Response::new(503).with_header("retry-after", "9");
-        assert!(matches!(failure(&plain, Scenario::new().answer(busy)), Failure::RetryAfter(delay, _) if delay.as_secs() == 9));
+        assert!(
+            matches!(failure(&plain, Scenario::new().answer(busy)), Failure::RetryAfter(delay, _) if delay.as_secs() == 9)
+        );
         let gone = Scenario::new().answer(Response::new(404));
         assert!(matches!(failure(&plain, gone), Failure::Permanent(_)));
         let denied = Scenario::new().answer_error(ErrorKind::Denied);
@@ -174,7 +188,8 @@ mod tests {
     #[test]
     fn an_expected_status_is_a_success() {
         let metadata = json!({"url": "https://a.org", "expectedStatus": [404]});
-        let report = scenario(&metadata).answer(Response::new(404).with_body("é".repeat(BODY_BYTES_MAX))).run(request);
+        let report =
+            scenario(&metadata).answer(Response::new(404).with_body("é".repeat(BODY_BYTES_MAX))).run(request);
         let output = report.result.expect("a success").expect("an output");
         assert_eq!((&output["status"], &output["bytes"]), (&json!(404), &json!(2 * BODY_BYTES_MAX)));
         assert_eq!(output["body"].as_str().map(str::len), Some(BODY_BYTES_MAX));

@@ -38,7 +38,9 @@ impl Values {
                 Some(name) => self.find(name)?.clone(),
                 None => Value::String(self.fill(text)?),
             },
-            Value::Array(values) => values.iter().map(|value| self.fill_json(value)).collect::<Result<_, _>>()?,
+            Value::Array(values) => {
+                values.iter().map(|value| self.fill_json(value)).collect::<Result<_, _>>()?
+            }
             Value::Object(fields) => {
                 let fields = fields.iter().map(|(name, value)| Ok((name.clone(), self.fill_json(value)?)));
                 Value::Object(fields.collect::<Result<Map<_, _>, String>>()?)
@@ -51,7 +53,8 @@ impl Values {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
-            let (name, after) = after.split_once("}}").ok_or_else(|| format!("`{{{{` without `}}}}` in `{text}`"))?;
+            let (name, after) =
+                after.split_once("}}").ok_or_else(|| format!("`{{{{` without `}}}}` in `{text}`"))?;
             filled.push_str(before);
             filled.push_str(&show(self.find(name.trim())?));
             rest = after;
@@ -91,10 +94,14 @@ fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             other => {
                 encoded.push('%');
-                encoded.extend([other >> 4, other & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
+                encoded.extend(
+                    [other >> 4, other & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
+                );
             }
         }
     }

@@ -170,7 +170,8 @@ mod tests {
             assert!(report.result.is_ok());
             assert_eq!(report.events.len(), 1);
             assert_eq!(report.events[0].event, "uptime:down");
-            let data: Value = serde_json::from_str(report.events[0].data.as_deref().unwrap_or("")).expect("JSON");
+            let data: Value =
+                serde_json::from_str(report.events[0].data.as_deref().unwrap_or("")).expect("JSON");
             assert_eq!((&data["name"], &data["reason"]), (&json!("shop"), &json!(reason)));
         }
         let silent = scenario("problems").answer_error(ErrorKind::Timeout).answer(Response::new(200));
@@ -183,7 +184,10 @@ mod tests {
     #[test]
     fn what_may_not_be_asked_is_a_failure() {
         let report = scenario("everything").answer_error(ErrorKind::Denied).run(check_all);
-        assert!(matches!(&report.result, Err(Failure::Permanent(text)) if text.contains("no grant")), "{report:?}");
+        assert!(
+            matches!(&report.result, Err(Failure::Permanent(text)) if text.contains("no grant")),
+            "{report:?}"
+        );
         assert!(report.events.is_empty());
     }
 }

@@ -80,7 +80,9 @@ fn key(secret: Option<&str>) -> Result<Vec<u8>, &'static str> {
     let secret = secret.filter(|secret| !secret.is_empty());
     let secret = secret.ok_or("the task's metadata has no `secret`, so nothing can be signed")?;
     match secret.strip_prefix(SECRET_PREFIX) {
-        Some(encoded) => BASE64.decode(encoded).map_err(|_| "what follows `whsec_` in the secret is not base64"),
+        Some(encoded) => {
+            BASE64.decode(encoded).map_err(|_| "what follows `whsec_` in the secret is not base64")
+        }
         None => Ok(secret.as_bytes().to_vec()),
     }
 }
@@ -100,7 +102,8 @@ mod tests {
     use super::*;
 
     fn scenario(secret: &str) -> Scenario {
-        let metadata = json!({"url": "https://hooks.example/in", "secret": secret, "headers": {"x-team": "a"}});
+        let metadata =
+            json!({"url": "https://hooks.example/in", "secret": secret, "headers": {"x-team": "a"}});
         Scenario::new().event("order:paid").data(&json!({"total": 3})).metadata(&metadata)
     }
 
@@ -114,13 +117,17 @@ mod tests {
 
     #[test]
     fn an_event_is_sent_signed() {
-        let report = scenario("some secret").answer(Response::new(202).after(Duration::from_millis(3))).run(relay);
+        let report =
+            scenario("some secret").answer(Response::new(202).after(Duration::from_millis(3))).run(relay);
         let id = "01990000-0000-7000-8000-000000000001";
         assert_eq!(report.result, Ok(Some(json!({"id": id, "status": 202, "elapsedMs": 3}))));
         let sent = &report.requests[0];
         let body = r#"{"type":"order:paid","timestamp":"2025-09-01T15:00:00.000Z","data":{"total":3}}"#;
         assert_eq!((sent.method.as_str(), sent.text().as_str()), ("POST", body));
-        assert_eq!((sent.header("webhook-id"), sent.header("webhook-timestamp")), (Some(id), Some("1756738800")));
+        assert_eq!(
+            (sent.header("webhook-id"), sent.header("webhook-timestamp")),
+            (Some(id), Some("1756738800"))
+        );
         let signature = sign(b"some secret", id, 1_756_738_800, body).expect("a signature");
         assert_eq!(sent.header("webhook-signature"), Some(format!("v1,{signature}").as_str()));
         assert_eq!(sent.header("x-team"), Some("a"));

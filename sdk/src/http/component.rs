@@ -52,7 +52,11 @@ impl Exchange {
         let fields = Fields::new();
         for (name, value) in &request.headers {
             fields.append(name, value.as_bytes()).map_err(|_| {
-                Error::because(ErrorKind::Invalid, &self.name, format_args!("the host refuses the header `{name}`"))
+                Error::because(
+                    ErrorKind::Invalid,
+                    &self.name,
+                    format_args!("the host refuses the header `{name}`"),
+                )
             })?;
         }
         if !request.body.is_empty() {
@@ -107,7 +111,9 @@ impl Exchange {
                 Err(StreamError::Closed) => return Ok(all),
                 Err(StreamError::LastOperationFailed(error)) => {
                     let code = http_error_code(&error);
-                    return Err(code.map_or_else(|| self.error(ErrorKind::Protocol), |code| self.coded(&code)));
+                    return Err(
+                        code.map_or_else(|| self.error(ErrorKind::Protocol), |code| self.coded(&code))
+                    );
                 }
             }
         }
@@ -155,7 +161,9 @@ fn explain(code: &ErrorCode) -> (ErrorKind, Option<&str>) {
         ErrorCode::ConnectionRefused => (Unreachable, Some("the connection was refused")),
         ErrorCode::DnsTimeout => (Timeout, Some("the name was not resolved")),
         ErrorCode::ConnectionTimeout => (Timeout, Some("there was no connection")),
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => (Timeout, Some("there was no answer")),
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
+            (Timeout, Some("there was no answer"))
+        }
         ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => (Insecure, None),
         ErrorCode::TlsCertificateError => (Insecure, Some("the certificate is not valid")),
         ErrorCode::ConnectionLimitReached => (Limit, Some("too many requests")),

@@ -15,8 +15,9 @@ pub(super) fn seconds(text: &str) -> Option<i64> {
     let mut clock = words.next()?.split(':').map(|part| part.parse::<i64>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
     let is_gmt = words.next() == Some("GMT") && words.next().is_none();
-    (is_gmt && (1970..=9999).contains(&year))
-        .then(|| days(year, i64::try_from(month).unwrap_or(0) + 1, day) * 86_400 + hour * 3600 + minute * 60 + second)
+    (is_gmt && (1970..=9999).contains(&year)).then(|| {
+        days(year, i64::try_from(month).unwrap_or(0) + 1, day) * 86_400 + hour * 3600 + minute * 60 + second
+    })
 }
 
 #[cfg(test)]

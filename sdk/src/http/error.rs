@@ -52,7 +52,9 @@ impl ErrorKind {
             Self::Unreachable => "nobody answers there; check the name and the port",
             Self::Timeout => "it took too long; `timeout` gives it more, up to what the task may take",
             Self::Insecure => "there is no secure connection; the execution's log says more",
-            Self::Limit => "the execution's limit of requests or bytes is reached; make fewer or smaller ones",
+            Self::Limit => {
+                "the execution's limit of requests or bytes is reached; make fewer or smaller ones"
+            }
             Self::Protocol => "the connection ended early, or what came over it is not valid HTTP",
             Self::Redirect => "it redirects too often, or to where it must not",
             Self::Body => "the answer's body is not what was expected",

@@ -6,7 +6,8 @@ use super::url::Url;
 use super::{Error, ErrorKind, Request, Response, client};
 
 /// What another origin may know: headers that describe the content. Any other may be a credential.
-const FOR_EVERYBODY: [&str; 5] = ["accept", "accept-language", "content-language", "content-type", "user-agent"];
+const FOR_EVERYBODY: [&str; 5] =
+    ["accept", "accept-language", "content-language", "content-type", "user-agent"];
 
 /// Sends the request, and those that the answers ask for instead.
 pub(super) fn follow(mut request: Request) -> Result<Response, Error> {
@@ -98,7 +99,10 @@ mod tests {
             let scenario = Scenario::new().answer(to(status, "/done")).answer(Response::new(200));
             let report = scenario.enter(|| post("https://a.org/").json(&1).send());
             let second = &report.requests[1];
-            assert_eq!((second.method.as_str(), second.body.len(), second.header("content-type")), ("GET", 0, None));
+            assert_eq!(
+                (second.method.as_str(), second.body.len(), second.header("content-type")),
+                ("GET", 0, None)
+            );
         }
     }
 

@@ -31,7 +31,13 @@ impl Response {
     /// An answer with this status, and nothing else. For tests, as what builds on it.
     #[must_use]
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), elapsed: Duration::ZERO, request: String::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            elapsed: Duration::ZERO,
+            request: String::new(),
+        }
     }
 
     /// The answer with one more header.
@@ -74,7 +80,10 @@ impl Response {
     /// The first value of a header; letter case does not matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as text. What is not UTF-8 in it is replaced.

@@ -118,7 +118,8 @@ mod tests {
         ] {
             assert_eq!(Url::parse(text).map(|url| url.to_string()).as_deref(), Ok(written), "{text}");
         }
-        for text in ["", "example.com", "ftp://x/", "https://", "https:///x", "https://a b/", "https://ä.de/"] {
+        for text in ["", "example.com", "ftp://x/", "https://", "https:///x", "https://a b/", "https://ä.de/"]
+        {
             assert!(Url::parse(text).is_err(), "{text}");
         }
         assert!(Url::parse("https://user:word@example.com/").is_err_and(|why| why.contains("header")));

@@ -1,8 +1,9 @@
-//! Asks for what is at the URL in its data, and gives back the status: about the least that a plugin with HTTP can be.
+//! Tells a server that it is alive: about the least that a plugin with HTTP can be.
 
 use innkeeper_sdk::{Failure, handler, http};
 
 #[handler]
-fn fetch_small(_event: Option<&str>, url: String) -> Result<u16, Failure> {
-    Ok(http::get(url).send()?.status)
+fn fetch_small() -> Result<(), Failure> {
+    http::post("https://beats.example.com/ping").body("alive").send()?.expect_success()?;
+    Ok(())
 }

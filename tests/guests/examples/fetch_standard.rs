@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, Method, OutgoingBody, OutgoingRequest, RequestOptions,
-    Scheme, http_error_code,
+    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, Method, OutgoingBody, OutgoingRequest,
+    RequestOptions, Scheme, http_error_code,
 };
 use wasip2::io::streams::StreamError;
 
@@ -15,9 +15,8 @@ use wasip2::io::streams::StreamError;
 #[serde(rename_all = "camelCase")]
 struct Wish {
     authority: String,
-    #[serde(default)]
-    path: Option<String>,
-    #[serde(default)]
+    #[serde(default = "root")]
+    path: String,
     method: Option<String>,
     #[serde(default)]
     headers: Vec<(String, String)>,
@@ -27,6 +26,10 @@ struct Wish {
     body: Option<String>,
     first_byte_timeout_ms: Option<u64>,
     between_bytes_timeout_ms: Option<u64>,
+}
+
+fn root() -> String {
+    "/".to_owned()
 }
 
 #[handler]
@@ -55,7 +58,7 @@ fn exchange(wish: &Wish, steps: &mut Map<String, Value>) -> Result<(), &'static 
     let request = OutgoingRequest::new(fields);
     request.set_scheme(Some(&Scheme::Http)).map_err(|()| "scheme")?;
     request.set_authority(Some(&wish.authority)).map_err(|()| "authority")?;
-    request.set_path_with_query(wish.path.as_deref()).map_err(|()| "path")?;
+    request.set_path_with_query(Some(&wish.path)).map_err(|()| "path")?;
     if let Some(method) = &wish.method {
         request.set_method(&Method::Other(method.clone())).map_err(|()| "method")?;
     }
@@ -73,8 +76,12 @@ fn exchange(wish: &Wish, steps: &mut Map<String, Value>) -> Result<(), &'static 
 fn options(wish: &Wish) -> Result<RequestOptions, &'static str> {
     let nanos = |millis: u64| millis * 1_000_000;
     let options = RequestOptions::new();
-    options.set_first_byte_timeout(wish.first_byte_timeout_ms.map(nanos)).map_err(|()| "first byte timeout")?;
-    options.set_between_bytes_timeout(wish.between_bytes_timeout_ms.map(nanos)).map_err(|()| "between bytes timeout")?;
+    options
+        .set_first_byte_timeout(wish.first_byte_timeout_ms.map(nanos))
+        .map_err(|()| "first byte timeout")?;
+    options
+        .set_between_bytes_timeout(wish.between_bytes_timeout_ms.map(nanos))
+        .map_err(|()| "between bytes timeout")?;
     Ok(options)
 }
 

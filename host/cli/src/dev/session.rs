@@ -114,7 +114,8 @@ impl Session {
     /// Grants the plugin what its author declares, and nothing beside it.
     async fn grant(&self, index: usize) {
         let manifest = &self.projects[index].manifest;
-        let granted = self.runner.set_plugin_grants(&self.tenant, &manifest.name, manifest.grants.clone()).await;
+        let granted =
+            self.runner.set_plugin_grants(&self.tenant, &manifest.name, manifest.grants.clone()).await;
         if let Err(error) = granted {
             self.screen.note(&problem(&format!("the grants of {}: {error}", manifest.name)));
         }

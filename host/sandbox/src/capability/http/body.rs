@@ -10,9 +10,23 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use super::exchange::http_error;
 use super::meter::Meter;
+
+/// The standard's code for an error that a body ends with.
+pub(super) fn code(error: &Error) -> Option<ErrorCode> {
+    Some(match error {
+        Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
+        Error::ConnectionTerminated => ErrorCode::ConnectionTerminated,
+        Error::HttpProtocolError => ErrorCode::HttpProtocolError,
+        Error::HttpResponseBodySize(bytes) => ErrorCode::HttpResponseBodySize(*bytes),
+        Error::HttpResponseHeaderSectionSize(bytes) => ErrorCode::HttpResponseHeaderSectionSize(*bytes),
+        Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
+        _ => return None,
+    })
+}
 
 /// A body that may not pause for too long. Time that the guest takes between two reads does not count.
 pub(super) struct TimedBody {

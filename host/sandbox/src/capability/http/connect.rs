@@ -46,7 +46,8 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Refusal> {
     match lookup_host((host, target.port)).await {
         Ok(found) => Ok(found.collect()),
         Err(error) => {
-            let code = Error::DnsError { rcode: Some("the name could not be resolved".to_owned()), info_code: None };
+            let code =
+                Error::DnsError { rcode: Some("the name could not be resolved".to_owned()), info_code: None };
             tracing::debug!(host, "egress.lookup_failed: {error}");
             Err(Refusal::new(code, target, "the name could not be resolved"))
         }

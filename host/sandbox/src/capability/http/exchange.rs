@@ -132,8 +132,7 @@ mod tests {
     fn no_timeout_is_longer_than_the_execution() {
         let seconds = Duration::from_secs;
         let ours = Timeouts::within(None, seconds(20));
-        let expected =
-            Timeouts { connect: seconds(10), first_byte: seconds(20), between_bytes: seconds(20) };
+        let expected = Timeouts { connect: seconds(10), first_byte: seconds(20), between_bytes: seconds(20) };
         assert_eq!(ours, expected);
         let wish = RequestOptions { connect_timeout: Some(Duration::MAX), ..RequestOptions::default() };
         assert_eq!(Timeouts::within(Some(wish), seconds(3)).connect, seconds(3));

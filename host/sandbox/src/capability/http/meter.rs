@@ -71,9 +71,9 @@ impl Meter {
         }
         counts.bytes = max;
         counts.is_over = true;
-        counts
-            .breach
-            .get_or_insert_with(|| format!("the handler's HTTP requests and answers have more than {max} bytes"));
+        counts.breach.get_or_insert_with(|| {
+            format!("the handler's HTTP requests and answers have more than {max} bytes")
+        });
         Err(io::Error::other("the limit of bytes is reached"))
     }
 

@@ -20,9 +20,12 @@ use innkeeper_model::id::PluginName;
 use innkeeper_model::limits::Limits;
 use innkeeper_model::sandbox::Invocation;
 use tokio_util::task::AbortOnDropHandle;
-use wasmtime::component::Linker;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError};
 use wasmtime_wasi_http::p2::bindings::{LinkOptions, http as interfaces};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+};
 
 use self::exchange::{Answer, Exchange, Timeouts};
 use self::meter::Meter;
@@ -35,6 +38,8 @@ use crate::usage::Usage;
 
 /// The interfaces that are offered, without their version.
 const INTERFACES: [&str; 2] = ["wasi:http/outgoing-handler", "wasi:http/types"];
+/// The name under which the library links the second.
+const TYPES: &str = "wasi:http/types@0.2.12";
 /// Bytes that a guest may write to a request's body in one call.
 const WRITE_BYTES_MAX: usize = 64 << 10;
 
@@ -47,7 +52,18 @@ pub(crate) fn is_offered(name: &str) -> bool {
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let options = LinkOptions::default();
     interfaces::outgoing_handler::add_to_linker::<State, WasiHttp>(linker, view)?;
-    interfaces::types::add_to_linker::<State, WasiHttp>(linker, &(&options).into(), view)
+    interfaces::types::add_to_linker::<State, WasiHttp>(linker, &(&options).into(), view)?;
+    // The library's own function does not know the errors that its bodies end with.
+    linker.allow_shadowing(true);
+    let mut types = linker.instance(TYPES)?;
+    types.func_wrap("http-error-code", |mut store, (error,): (Resource<IoError>,)| {
+        let state: &mut State = store.data_mut().enter();
+        let error = state.table.get(&error)?;
+        let known = error.downcast_ref::<Error>().and_then(body::code);
+        Ok((known.or_else(|| error.downcast_ref::<ErrorCode>().cloned()),))
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 fn view(state: &mut State) -> WasiHttpCtxView<'_> {

@@ -81,10 +81,8 @@ impl Connector {
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let mut config = versions
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config =
+            versions.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Nothing of one connection must help to recognise the next one's owner.
         config.resumption = rustls::client::Resumption::disabled();

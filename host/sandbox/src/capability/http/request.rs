@@ -193,8 +193,11 @@ mod tests {
         let (target, made) = checked("POST", "https://API.example.com/a?b=c", &guest).expect("a request");
         assert_eq!(target.origin().to_string(), "https://api.example.com");
         assert_eq!((made.method().as_str(), made.uri().to_string().as_str()), ("POST", "/a?b=c"));
-        let headers: Vec<_> =
-            made.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or(""))).collect();
+        let headers: Vec<_> = made
+            .headers()
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("")))
+            .collect();
         let expected =
             ["host: api.example.com", "connection: close", "content-length: 3", "cookie: a", "cookie: b"];
         assert_eq!(headers, expected);
