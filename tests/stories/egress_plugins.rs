@@ -5,7 +5,9 @@ use std::path::Path;
 use innkeeper_tests::{HttpServer, Reply, TestHost};
 use serde_json::{Value, json};
 
-use crate::components::{ECHO, GREETER, HTTP_REQUEST, UPTIME_CHECK, WEBHOOK_RELAY};
+use crate::components::{
+    ECHO, FAIL_PERMANENTLY, FETCH_SMALL, GREETER, HTTP_REQUEST, UPTIME_CHECK, WEBHOOK_RELAY,
+};
 use crate::egress::{ALLOW_LOOPBACK, grant};
 
 /// The sample task of a plugin, aimed at `server` instead of where it points.
@@ -107,7 +109,9 @@ fn a_plugin_that_makes_no_requests_does_not_import_them() {
 }
 
 #[test]
-fn a_small_handler_that_makes_requests_is_a_small_component() {
-    let size = std::fs::metadata(crate::components::FETCH_SMALL).expect("the component is there").len();
-    assert!(size < 100_000, "it has {size} bytes");
+fn components_stay_small() {
+    for (component, bytes_max) in [(FAIL_PERMANENTLY, 50_000), (FETCH_SMALL, 120_000)] {
+        let size = std::fs::metadata(component).expect("the component is there").len();
+        assert!(size < bytes_max, "{component} has {size} bytes");
+    }
 }

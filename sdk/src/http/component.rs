@@ -44,6 +44,8 @@ pub(super) fn exchange(request: &Request, url: &Url, timeout: Option<Duration>) 
 }
 
 impl Exchange {
+    #[cold]
+    #[inline(never)]
     fn error(&self, kind: ErrorKind) -> Error {
         Error::new(kind, &self.name)
     }
@@ -55,7 +57,7 @@ impl Exchange {
                 Error::because(
                     ErrorKind::Invalid,
                     &self.name,
-                    format_args!("the host refuses the header `{name}`"),
+                    &["the host refuses the header ", name].concat(),
                 )
             })?;
         }

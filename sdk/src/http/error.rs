@@ -64,13 +64,18 @@ impl ErrorKind {
 
 impl Error {
     /// An error of this kind for a request called `what`, such as `GET https://example.com/`.
+    // Not inlined, as it is called from many places and rarely: components are to stay small.
+    #[cold]
+    #[inline(never)]
     pub(super) fn new(kind: ErrorKind, what: &str) -> Self {
-        Self { kind, message: format!("{what}: {}", kind.explanation()) }
+        Self { kind, message: [what, ": ", kind.explanation()].concat() }
     }
 
     /// The same, with what there is to say beyond its kind.
-    pub(super) fn because(kind: ErrorKind, what: &str, cause: impl fmt::Display) -> Self {
-        Self { kind, message: format!("{what}: {}: {cause}", kind.explanation()) }
+    #[cold]
+    #[inline(never)]
+    pub(super) fn because(kind: ErrorKind, what: &str, cause: &str) -> Self {
+        Self { kind, message: [what, ": ", kind.explanation(), ": ", cause].concat() }
     }
 
     /// What kind of thing went wrong.

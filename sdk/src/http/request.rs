@@ -127,7 +127,7 @@ impl Request {
     /// There is no answer; the error says why and what to do.
     pub fn send(self) -> Result<Response, Error> {
         match self.problem() {
-            Some(problem) => Err(Error::because(ErrorKind::Invalid, &self.name(), problem)),
+            Some(problem) => Err(Error::because(ErrorKind::Invalid, &self.name(), &problem)),
             None => redirect::follow(self),
         }
     }

@@ -99,7 +99,7 @@ impl Response {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let cause = format!("{error}; it begins with {}", self.excerpt());
-            Error::because(ErrorKind::Body, &self.request, cause)
+            Error::because(ErrorKind::Body, &self.request, &cause)
         })
     }
 
@@ -134,10 +134,11 @@ impl Response {
 
     fn excerpt(&self) -> String {
         let text = self.text();
-        match text.char_indices().nth(EXCERPT_CHARS_MAX) {
-            Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], self.body.len()),
-            None if text.is_empty() => "nothing".to_owned(),
-            None => text.into_owned(),
+        let shown: String = text.chars().take(EXCERPT_CHARS_MAX).collect();
+        match shown.len() {
+            0 => "nothing".to_owned(),
+            length if length < text.len() => format!("{shown}… ({} bytes in all)", self.body.len()),
+            _ => shown,
         }
     }
 }

@@ -47,17 +47,17 @@ impl Url {
         if let Some(rest) = link.strip_prefix("//") {
             return Self::parse(&format!("{}://{rest}", self.scheme()));
         }
-        let has_scheme = link.find(':').is_some_and(|colon| !link[..colon].contains(['/', '?', '#']));
+        let has_scheme = link.split_once(':').is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']));
         if has_scheme {
             return Self::parse(link);
         }
         let here = self.path.split('?').next().unwrap_or_default();
-        let folder = here.rfind('/').map_or("/", |slash| &here[..=slash]);
+        let folder = here.rsplit_once('/').map_or("", |(folder, _)| folder);
         let path = match link.chars().next() {
             None | Some('#') => self.path.clone(),
             Some('/') => link.to_owned(),
             Some('?') => format!("{here}{link}"),
-            Some(_) => format!("{folder}{link}"),
+            Some(_) => format!("{folder}/{link}"),
         };
         Self::parse(&format!("{}://{}{}", self.scheme(), self.authority, without_dots(&path)))
     }

@@ -1,6 +1,7 @@
 //! One request and its answer, over a connection of their own.
 
 use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,11 +115,12 @@ pub(super) fn http_error(error: &hyper::Error, meter: &Meter) -> Error {
     if error.is_parse_too_large() {
         return Error::HttpResponseHeaderSectionSize(u32::try_from(HEAD_BYTES_MAX).ok());
     }
-    if error.is_incomplete_message() {
+    let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    let is_cut_short = io.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+    if is_cut_short || error.is_incomplete_message() {
         return Error::HttpResponseIncomplete;
     }
-    let is_connection = error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
-    if is_connection || error.is_canceled() || error.is_closed() {
+    if io.is_some() || error.is_canceled() || error.is_closed() {
         return Error::ConnectionTerminated;
     }
     Error::HttpProtocolError
