@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, host, json};
+use crate::{Failure, calendar, host, json};
 
 /// The execution that the caller is part of.
 ///
@@ -68,6 +68,12 @@ pub struct Execution {
 }
 
 impl Execution {
+    /// When this attempt started, in whole seconds since 1970.
+    #[must_use]
+    pub fn started_at_seconds(&self) -> i64 {
+        calendar::seconds(&self.started_at).unwrap_or(0)
+    }
+
     /// Whether the run ends with this attempt even if it fails in a way that may be tried again.
     #[must_use]
     pub fn is_last_attempt(&self) -> bool {
@@ -92,6 +98,12 @@ mod tests {
             "{wrong:?}"
         );
         assert_eq!(Scenario::new().enter(metadata::<Option<u8>>).result, Ok(None));
+    }
+
+    #[test]
+    fn the_start_is_known_in_seconds() {
+        let seconds = Scenario::new().enter(|| current().started_at_seconds()).result;
+        assert_eq!(seconds, 1_756_738_800);
     }
 
     #[test]

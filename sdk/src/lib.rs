@@ -25,6 +25,7 @@
 //! - [`handler`](macro@handler) says what such a function may take and give; [`Failure`] how it fails.
 //! - [`context`] tells which execution it is part of, [`events`] publishes events, [`log`] writes to the
 //!   execution's log.
+//! - With the feature `http`, the module `http` asks other servers.
 //! - On targets other than WebAssembly the host is stood in for by `testing`, so `cargo test` runs a handler
 //!   as it is.
 //!
@@ -35,12 +36,15 @@
 // Generated code names this crate as plugins do.
 extern crate self as innkeeper_sdk;
 
+mod calendar;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod context;
 mod entry;
 pub mod events;
 mod failure;
+#[cfg(feature = "http")]
+pub mod http;
 mod json;
 pub mod log;
 #[cfg(not(target_family = "wasm"))]

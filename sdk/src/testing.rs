@@ -47,6 +47,8 @@ pub struct Scenario {
     event: Option<String>,
     data: Option<String>,
     refusal: Option<PublishError>,
+    #[cfg(feature = "http")]
+    pub(crate) http: crate::http::scripted::Script,
 }
 
 impl Scenario {
@@ -66,7 +68,14 @@ impl Scenario {
             tenant: "test".to_owned(),
             plugin_digest: "0".repeat(64),
         };
-        Self { execution, event: None, data: None, refusal: None }
+        Self {
+            execution,
+            event: None,
+            data: None,
+            refusal: None,
+            #[cfg(feature = "http")]
+            http: crate::http::scripted::Script::default(),
+        }
     }
 
     /// The run was started by an event of this name.
@@ -143,13 +152,16 @@ impl Scenario {
         &'event self,
         handler: impl Handler<'event, A>,
     ) -> Report<Result<Option<Value>, Failure>> {
-        let Report { result, mut events, logs } =
-            self.enter(|| handler.call(self.event.as_deref(), self.data.as_deref()));
-        let result = result.and_then(|output| json::read("output", output.as_deref()));
-        if result.is_err() {
-            events.clear();
+        let called = self.enter(|| handler.call(self.event.as_deref(), self.data.as_deref()));
+        let result = called.result.and_then(|output| json::read("output", output.as_deref()));
+        let events = if result.is_err() { Vec::new() } else { called.events };
+        Report {
+            result,
+            events,
+            logs: called.logs,
+            #[cfg(feature = "http")]
+            requests: called.requests,
         }
-        Report { result, events, logs }
     }
 
     /// Does `work` in this scenario, and reports every event it asked for. For calling a handler as a plain
@@ -158,13 +170,18 @@ impl Scenario {
     /// # Panics
     /// If `work` does.
     pub fn enter<T>(&self, work: impl FnOnce() -> T) -> Report<T> {
-        let stage = Stage { scenario: self.clone(), events: Vec::new(), logs: Vec::new() };
-        let before = Before(STAGE.replace(Some(stage)));
+        let before = Before(STAGE.replace(Some(Stage::new(self.clone()))));
         let result = work();
         let after = STAGE.replace(None);
         drop(before);
-        let (events, logs) = after.map_or_else(Default::default, |stage| (stage.events, stage.logs));
-        Report { result, events, logs }
+        let stage = after.unwrap_or_else(|| Stage::new(self.clone()));
+        Report {
+            result,
+            events: stage.events,
+            logs: stage.logs,
+            #[cfg(feature = "http")]
+            requests: stage.scenario.http.requests,
+        }
     }
 }
 
@@ -183,6 +200,9 @@ pub struct Report<T> {
     pub events: Vec<PublishedEvent>,
     /// What it logged, in order.
     pub logs: Vec<LogLine>,
+    /// The HTTP requests it made, in order.
+    #[cfg(feature = "http")]
+    pub requests: Vec<crate::http::SentRequest>,
 }
 
 /// An event that a handler published.
@@ -210,6 +230,18 @@ struct Stage {
     scenario: Scenario,
     events: Vec<PublishedEvent>,
     logs: Vec<LogLine>,
+}
+
+impl Stage {
+    fn new(scenario: Scenario) -> Self {
+        Self { scenario, events: Vec::new(), logs: Vec::new() }
+    }
+}
+
+/// Does something with the HTTP of the scenario that is being played; `None` outside any.
+#[cfg(feature = "http")]
+pub(crate) fn on_stage<T>(work: impl FnOnce(&mut crate::http::scripted::Script) -> T) -> Option<T> {
+    STAGE.with_borrow_mut(|stage| stage.as_mut().map(|stage| work(&mut stage.scenario.http)))
 }
 
 /// Puts the stage back that was there before, even if a panic ends the scenario.

@@ -46,11 +46,35 @@ impl TestHost {
     /// If it does not come up.
     #[must_use]
     pub fn start_in(directory: TempDir) -> Self {
+        Self::start_on(directory, &[], &[])
+    }
+
+    /// Starts a host on a new data directory, with these flags of `serve` besides.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn start_with(flags: &[&str]) -> Self {
+        Self::start_on(TempDir::new().expect("a temporary directory"), flags, &[])
+    }
+
+    /// As [`TestHost::start_with`], with these variables in its environment.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn start_with_variables(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_on(TempDir::new().expect("a temporary directory"), flags, variables)
+    }
+
+    fn start_on(directory: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = File::options().create(true).append(true).open(directory.path().join("host.log"));
         let mut process = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path())
+            .args(flags)
             .env("INNKEEPER_LOG", "info")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log.expect("a log file"))
             .spawn()
@@ -102,6 +126,34 @@ impl TestHost {
     #[must_use]
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         answer(self.agent.post(format!("{}{path}", self.url)).send_json(body))
+    }
+
+    /// PUT with a JSON body.
+    #[must_use]
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        answer(self.agent.put(format!("{}{path}", self.url)).send_json(body))
+    }
+
+    /// Runs a client verb of the binary against this host; standard output, if it succeeds.
+    ///
+    /// # Panics
+    /// If it fails; says how.
+    #[must_use]
+    pub fn client(&self, arguments: &[&str]) -> String {
+        let ran = Command::new(binary()).args(arguments).env("INNKEEPER_URL", &self.url).output();
+        let output = ran.expect("the binary starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The log of an execution: every message in order.
+    #[must_use]
+    pub fn log_of(&self, execution: &Value) -> Vec<String> {
+        let id = execution["id"].as_str().expect("an id");
+        let lines = self.get(&format!("/v1/executions/{id}/logs")).body["items"].take();
+        let messages = lines.as_array().into_iter().flatten().filter_map(|line| line["message"].as_str());
+        messages.map(str::to_owned).collect()
     }
 
     /// PUT of a component's bytes as a plugin.

@@ -4,6 +4,9 @@
 mod components;
 mod crash;
 mod effects;
+mod egress;
+mod egress_limits;
+mod egress_plugins;
 mod faults;
 mod hostile_guests;
 mod hostile_uploads;

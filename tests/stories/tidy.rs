@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::MetadataCommand;
 
 /// Who may depend on what is heavy: the same list as in deny.toml.
-const OWNERS: [(&str, &[&str]); 9] = [
+const OWNERS: [(&str, &[&str]); 10] = [
     ("wasmtime", &["innkeeper-sandbox"]),
     ("wasmtime-wasi", &["innkeeper-sandbox"]),
+    ("wasmtime-wasi-http", &["innkeeper-sandbox"]),
     ("rusqlite", &["innkeeper-store", "innkeeper-tests"]),
     ("rusqlite_migration", &["innkeeper-store"]),
     ("croner", &["innkeeper-schedule"]),

@@ -15,6 +15,7 @@ mod write_timeout;
 
 mod auth;
 mod gate;
+mod grants;
 
 mod body;
 mod fields;

@@ -15,7 +15,7 @@ use crate::body::BodyLimit;
 use crate::config::AdminConfig;
 use crate::problem::Problem;
 use crate::uploads::Uploads;
-use crate::{events, executions, gate, plugins, schedules, status, tasks};
+use crate::{events, executions, gate, grants, plugins, schedules, status, tasks};
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
 /// Of the configuration it obeys what concerns requests, not what concerns connections. A caller must not drop the
@@ -77,6 +77,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/schedules/preview", post(schedules::preview))
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))
+        .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace))
         .route("/v1/presets", get(status::presets))
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))

@@ -64,6 +64,14 @@ impl Client {
         .await
     }
 
+    /// Puts JSON in the place of what is at a path.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(self.request(Method::PUT, path, &[]).json(body)).await
+    }
+
     /// Deletes what is at a path.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod command;
 
 pub mod args;
 pub mod exit;
+mod grants;
 
 mod data_directory;
 mod lifecycle;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::args::{PluginVerb, Push};
 use crate::client::Client;
 use crate::exit::Failure;
+use crate::grants;
 use crate::output::{Column, Output, bytes, fields, json_text, short_time, time};
 use crate::progress::Upload;
 
@@ -37,6 +38,9 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
             let plugin = client.get(&["plugins", name.as_str()], &[]).await?;
             output.answer(&plugin, describe)?;
         }
+        PluginVerb::Grants { name } => grants::show(&name, client, output).await?,
+        PluginVerb::Allow(grant) => grants::allow(&grant.name, &grant.grants, client, output).await?,
+        PluginVerb::Deny(grant) => grants::deny(&grant.name, &grant.grants, client, output).await?,
         PluginVerb::Delete { name } => {
             let answer = client.delete(&["plugins", name.as_str()]).await?;
             output.answer(&answer, |_| format!("{name} is deleted"))?;
@@ -51,8 +55,12 @@ async fn upload(push: Push, client: &Client, output: Output) -> Result<(), Failu
     let answer = client.upload(&["plugins", push.name.as_str()], upload.body(component)).await;
     upload.finish();
     let (is_new, plugin) = answer?;
+    let granted = grants::extend(&push.name, &push.allow, client).await?;
     let done = if is_new { "pushed" } else { "unchanged: this version was active already" };
-    output.answer(&plugin, |plugin| format!("{done}\n{}", describe(plugin)))?;
+    output.answer(&plugin, |plugin| {
+        let hint = grants::hint(plugin, &granted).unwrap_or_default();
+        format!("{done}\n{}{hint}", describe(plugin))
+    })?;
     Ok(())
 }
 

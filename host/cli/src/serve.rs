@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use innkeeper_admin::AdminConfig;
 use innkeeper_model::clock::{Clock, SystemClock};
+use innkeeper_model::egress::EgressPolicy;
 use innkeeper_runner::{RunnerConfig, TaskRunner};
 use innkeeper_sandbox::{CompilerProgram, SandboxConfig, WasmSandbox};
 use innkeeper_store::{Location, Store};
@@ -68,6 +69,7 @@ impl Host {
                 compiler: Some(
                     CompilerProgram::this_one([COMPILE_VERB]).context("this program is not found")?,
                 ),
+                egress: EgressPolicy { allowed: config.egress_allow_networks, listeners: vec![address] },
                 ..SandboxConfig::default()
             },
             Arc::clone(&clock),

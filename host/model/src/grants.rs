@@ -1,6 +1,7 @@
 //! What a plugin may reach outside its sandbox. Everything that is not granted is denied.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -51,13 +52,13 @@ impl HttpGrant {
     /// The grant that allows requests to exactly this origin.
     #[must_use]
     pub fn of(is_tls: bool, host: &str, port: u16) -> Self {
-        Self { is_tls, host: host.to_ascii_lowercase(), is_wildcard: false, port }
+        Self { is_tls, host: canonical(host), is_wildcard: false, port }
     }
 
     /// Whether it allows requests to this origin. `host` is a name or an address literal, in any letter case.
     #[must_use]
     pub fn allows(&self, is_tls: bool, host: &str, port: u16) -> bool {
-        let host = host.to_ascii_lowercase();
+        let host = canonical(host);
         let is_host = if self.is_wildcard {
             host.strip_suffix(&self.host).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
         } else {
@@ -66,7 +67,9 @@ impl HttpGrant {
         self.is_tls == is_tls && self.port == port && is_host
     }
 
-    fn default_port(is_tls: bool) -> u16 {
+    /// The port of a destination that names none.
+    #[must_use]
+    pub fn default_port(is_tls: bool) -> u16 {
         if is_tls { 443 } else { 80 }
     }
 }
@@ -92,16 +95,36 @@ fn parse(text: &str) -> Option<HttpGrant> {
         _ => (authority, HttpGrant::default_port(is_tls)),
     };
     let (is_wildcard, host) = host.strip_prefix("*.").map_or((false, host), |domain| (true, domain));
-    let is_address = host.starts_with('[') && host.ends_with(']');
-    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
-        && host.split('.').all(|label| (1..=63).contains(&label.len()))
-        && host.len() <= 253;
-    if is_address {
-        let inside = &host[1..host.len() - 1];
-        inside.parse::<std::net::Ipv6Addr>().ok()?;
+    // `*.0.0.1` would stand for addresses, which have no subdomains.
+    let is_valid = is_host(host) && !(is_wildcard && (host.starts_with('[') || ends_in_number(host)));
+    is_valid.then(|| HttpGrant { is_tls, host: canonical(host), is_wildcard, port })
+}
+
+/// Whether `host` is a name or an address as it may stand in a URL; an IPv6 address stands in brackets.
+#[must_use]
+pub fn is_host(host: &str) -> bool {
+    if let Some(address) = bracketed(host) {
+        return address.parse::<Ipv6Addr>().is_ok();
     }
-    let is_valid = if is_address { !is_wildcard } else { is_name };
-    is_valid.then(|| HttpGrant { is_tls, host: host.to_ascii_lowercase(), is_wildcard, port })
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && host.split('.').all(|label| (1..=63).contains(&label.len()))
+        && host.len() <= 253
+}
+
+fn bracketed(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
+}
+
+fn ends_in_number(host: &str) -> bool {
+    host.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The one way in which a host is written: lower case, IPv6 addresses in their shortest form.
+fn canonical(host: &str) -> String {
+    match bracketed(host).and_then(|address| address.parse::<Ipv6Addr>().ok()) {
+        Some(address) => format!("[{address}]"),
+        None => host.to_ascii_lowercase(),
+    }
 }
 
 impl fmt::Display for HttpGrant {
@@ -147,6 +170,7 @@ mod tests {
             ("https://*.example.com", "https://*.example.com"),
             ("http://10.0.0.1", "http://10.0.0.1"),
             ("http://[::1]:7070", "http://[::1]:7070"),
+            ("http://[2001:DB8:0::0:1]", "http://[2001:db8::1]"),
         ] {
             assert_eq!(grant(text).to_string(), written);
             assert_eq!(grant(written).to_string(), written);
@@ -171,6 +195,7 @@ mod tests {
             "https://[x]",
             "https://*.[::1]",
             "https://a.*.b",
+            "https://*.0.0.1",
         ] {
             assert!(text.parse::<HttpGrant>().is_err(), "{text}");
         }
@@ -189,6 +214,7 @@ mod tests {
         ] {
             assert!(!exact.allows(is_tls, host, port), "{host}");
         }
+        assert!(grant("http://[::1]").allows(false, "[0:0::1]", 80));
         let wild = grant("https://*.example.com");
         assert!(wild.allows(true, "a.example.com", 443) && wild.allows(true, "b.a.example.com", 443));
         for host in ["example.com", ".example.com", "badexample.com", "a.example.com.evil.org"] {

@@ -5,9 +5,11 @@
 //! `(now, state)`.
 
 pub mod clock;
+pub mod egress;
 pub mod event;
 pub mod execution;
 pub mod grants;
+pub mod grants_config;
 pub mod id;
 pub mod limits;
 pub mod overlap;

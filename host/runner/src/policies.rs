@@ -44,6 +44,12 @@ impl Policies {
         Arc::clone(kept.unwrap_or(&self.none))
     }
 
+    /// Has executions that start from now on find these grants, beside the limits as they are.
+    fn keep_grants(&self, tenant: &TenantId, plugin: &PluginName, grants: Grants) {
+        let limits = self.of(tenant, plugin).policy.limits;
+        self.keep(tenant, plugin, PluginPolicy { limits, grants });
+    }
+
     /// Has executions that start from now on find `policy`.
     pub(crate) fn keep(&self, tenant: &TenantId, plugin: &PluginName, policy: PluginPolicy) {
         let mut policies = self.by_plugin.write().unwrap_or_else(PoisonError::into_inner);
@@ -103,6 +109,29 @@ impl TaskRunner {
             }
             tracing::info!(%tenant, %plugin, "plugin.policy_set");
             shared.policies.keep(&tenant, &plugin, policy);
+            Ok(())
+        };
+        self.0.finish(work).await
+    }
+
+    /// Replaces what a plugin may reach, for executions that start from now on, and leaves its limits.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such plugin.
+    pub async fn set_plugin_grants(
+        &self,
+        tenant: &TenantId,
+        plugin: &PluginName,
+        grants: Grants,
+    ) -> Result<(), RunnerError> {
+        self.refuse_when_stopping()?;
+        let (shared, tenant, plugin) = (Arc::clone(&self.0), tenant.clone(), plugin.clone());
+        let work = async move {
+            if !shared.store.set_plugin_grants(&tenant, &plugin, grants.clone()).await? {
+                return Err(RunnerError::not_found("plugin", &plugin));
+            }
+            tracing::info!(%tenant, %plugin, "plugin.grants_set");
+            shared.policies.keep_grants(&tenant, &plugin, grants);
             Ok(())
         };
         self.0.finish(work).await

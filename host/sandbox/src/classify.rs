@@ -7,6 +7,7 @@ use innkeeper_model::sandbox::{Outcome, StopReason};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::bindings::exports::innkeeper::plugin::handler;
 use crate::json;
@@ -121,6 +122,10 @@ fn name_breach(failure: Failure, state: &State) -> Failure {
 
 fn handed_too_much(error: &Error) -> bool {
     matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full))
+        || matches!(
+            error.downcast_ref::<FieldMapError>(),
+            Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig)
+        )
         || TOO_MUCH_MESSAGES.iter().any(|message| error.root_cause().to_string().contains(message))
 }
 

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use innkeeper_model::egress::EgressPolicy;
+
 use crate::child::CompileLimits;
 
 /// Settings of a [`crate::WasmSandbox`]. They hold for the host; what one execution may use is in its invocation.
@@ -53,6 +55,8 @@ impl CompilerProgram {
         let path = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
         Ok(Self { path, arguments: arguments.into_iter().map(Into::into).collect() })
     }
+    /// Which addresses plugins may reach over outgoing HTTP, and where this host listens.
+    pub egress: EgressPolicy,
 }
 
 impl Default for SandboxConfig {
@@ -68,6 +72,7 @@ impl Default for SandboxConfig {
             compilations: 2,
             compiler: None,
             compile_limits: CompileLimits::default(),
+            egress: EgressPolicy::default(),
         }
     }
 }

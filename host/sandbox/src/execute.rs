@@ -151,8 +151,9 @@ pub(crate) fn not_run(failure: Failure) -> Report {
     }
 }
 
-fn report(ended: Ended, state: State, fuel: u64, busy: Duration, watch: Stopwatch) -> Report {
+fn report(ended: Ended, mut state: State, fuel: u64, busy: Duration, watch: Stopwatch) -> Report {
     let now = state.now();
+    state.http.report(&mut state.usage);
     state.logs.lock().close(now);
     let outcome = classify::outcome(ended, &state);
     let mut logs = state.logs.lock();

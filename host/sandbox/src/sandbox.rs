@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use wasmtime::Engine;
 
 use crate::artifact::ArtifactCache;
+use crate::capability::http::Network;
 use crate::compile::Compiler;
 use crate::config::SandboxConfig;
 use crate::engine;
@@ -64,7 +65,8 @@ impl WasmSandbox {
             Some(folder) => Some(ArtifactCache::open(folder, config.cache_bytes_max, &engine)?),
             None => None,
         };
-        let shared = Arc::new(Shared { engine, clock });
+        let network = Network::start(config.egress.clone()).map_err(SandboxError::Threads)?;
+        let shared = Arc::new(Shared { engine, clock, network });
         let threads = guests.threads.clone();
         let compiler = Compiler::new(&config, Arc::clone(&shared), artifacts, threads);
         let core = Core {

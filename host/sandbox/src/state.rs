@@ -10,6 +10,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::capability::events::Outbox;
+use crate::capability::http::{Http, Network};
 use crate::capability::wasi::Wasi;
 use crate::logs::Logs;
 use crate::memory::MemoryLimiter;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     /// The wall clock.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The way out.
+    pub(crate) network: Network,
 }
 
 /// The data of a store.
@@ -39,6 +42,7 @@ pub(crate) struct State {
     pub(crate) outbox: Outbox,
     pub(crate) usage: Usage,
     pub(crate) wasi: Wasi,
+    pub(crate) http: Http,
     pub(crate) table: ResourceTable,
     host_calls: u64,
 }
@@ -64,6 +68,7 @@ impl State {
             outbox: Outbox::new(limits.events, event_data_bytes_max),
             usage: Usage::default(),
             wasi: Wasi::default(),
+            http: Http::default(),
             table,
             host_calls: 0,
         }

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use innkeeper_schedule::zone::TimezoneData;
 
 pub use execution::{EventVerb, ExecutionVerb, Publish};
-pub use plugin::{PluginVerb, Push};
+pub use plugin::{Grant, GrantText, PluginVerb, Push};
 pub use schedule::{Preview, ScheduleVerb};
 pub use server::{DevArgs, ServeArgs};
 pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};

@@ -1,8 +1,10 @@
 //! `plugin`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use innkeeper_model::grants::HttpGrant;
 use innkeeper_model::id::PluginName;
 
 /// What to do with plugins.
@@ -17,6 +19,15 @@ pub enum PluginVerb {
         /// Its name.
         name: PluginName,
     },
+    /// Show what a plugin may reach.
+    Grants {
+        /// Its name.
+        name: PluginName,
+    },
+    /// Let a plugin reach more, whatever its version.
+    Allow(Grant),
+    /// Take back what a plugin may reach.
+    Deny(Grant),
     /// Delete a plugin that no task names.
     Delete {
         /// Its name.
@@ -31,4 +42,68 @@ pub struct Push {
     pub name: PluginName,
     /// The component: a .wasm file, built for the target wasm32-wasip2.
     pub file: PathBuf,
+    /// What it may reach from now on, such as `http=https://api.example.com`; to be given once for each.
+    #[arg(long, value_name = "KIND=WHAT")]
+    pub allow: Vec<GrantText>,
+}
+
+/// Whom to grant what.
+#[derive(Debug, Args)]
+pub struct Grant {
+    /// The plugin's name.
+    pub name: PluginName,
+    /// `http=https://HOST[:PORT]` (or `http://`, or `*.DOMAIN`), `kv=BUCKET`, `config=KEY`.
+    #[arg(required = true, value_name = "KIND=WHAT")]
+    pub grants: Vec<GrantText>,
+}
+
+/// One grant as it is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantText {
+    /// The list of the API that it belongs to: `http`, `keyValue` or `config`.
+    pub list: &'static str,
+    /// Its entry there.
+    pub entry: String,
+}
+
+impl FromStr for GrantText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "write http=https://HOST, kv=BUCKET or config=KEY";
+        let (kind, entry) = text.split_once('=').ok_or_else(|| format!("`{text}` is no grant: {form}"))?;
+        let list = match kind {
+            "http" => "http",
+            "kv" | "keyValue" => "keyValue",
+            "config" => "config",
+            _ => return Err(format!("`{kind}` is no kind of grant: {form}")),
+        };
+        let entry = match list {
+            "http" => entry.parse::<HttpGrant>().map_err(|error| error.to_string())?.to_string(),
+            _ if entry.is_empty() => return Err(format!("`{text}` names nothing: {form}")),
+            _ => entry.to_owned(),
+        };
+        Ok(Self { list, entry })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_typed_with_their_kind() {
+        let grant = |text: &str| text.parse::<GrantText>();
+        let expected = GrantText { list: "http", entry: "https://api.example.com".to_owned() };
+        assert_eq!(grant("http=HTTPS://Api.example.com:443"), Ok(expected));
+        assert_eq!(grant("kv=a=b"), Ok(GrantText { list: "keyValue", entry: "a=b".to_owned() }));
+        for (text, expected) in [
+            ("https://api.example.com", "no grant"),
+            ("file=/etc", "no kind of grant"),
+            ("http=api.example.com", "names no destination"),
+            ("config=", "names nothing"),
+        ] {
+            assert!(grant(text).is_err_and(|error| error.contains(expected)), "{text}");
+        }
+    }
 }

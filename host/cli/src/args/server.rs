@@ -36,7 +36,11 @@ pub struct ServeArgs {
     /// File that holds the token clients must show. Without it, the token is that of `INNKEEPER_TOKEN`, if any.
     #[arg(long, env = "INNKEEPER_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// File with a `[server]` table.
+    /// Network that plugins may reach over HTTP although it is not public, such as 10.0.0.0/8; to be given once for each.
+    /// The host's own address stays out of their reach. [default: none]
+    #[arg(long, env = "INNKEEPER_EGRESS_ALLOW_NETWORKS", value_name = "NETWORK", value_delimiter = ',')]
+    pub egress_allow_network: Option<Vec<String>>,
+    /// File with the tables `[server]` and `[egress]`.
     #[arg(long, env = "INNKEEPER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

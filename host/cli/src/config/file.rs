@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use innkeeper_model::problem::nearest;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 const KEYS: [&str; 7] =
     ["listen", "dataDir", "concurrency", "durability", "timezone", "timezoneData", "logFormat"];
 
-/// The `[server]` table as it is written. Nothing in it is checked but its shape.
+/// The `[server]` and `[egress]` tables as they are written. Nothing in it is checked but its shape.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerSection {
@@ -27,10 +28,19 @@ pub struct ServerSection {
     pub timezone_data: Option<String>,
     /// `logFormat`: `text` or `json`.
     pub log_format: Option<String>,
+    /// `allowNetworks` of `[egress]`: networks that plugins may reach although they are not public.
+    #[serde(skip)]
+    pub egress_allow_networks: Option<Vec<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EgressSection {
+    allow_networks: Option<Vec<String>>,
 }
 
 impl ServerSection {
-    /// Reads the table from a file. A file without one has no settings.
+    /// Reads the tables from a file. A file without any has no settings.
     ///
     /// # Errors
     /// The file cannot be read, is not TOML, or has a key that is unknown.
@@ -40,19 +50,31 @@ impl ServerSection {
         Self::parse(&text).with_context(|| path.display().to_string())
     }
 
-    /// Reads the table from text.
+    /// Reads the tables from text.
     ///
     /// # Errors
     /// As [`ServerSection::read`].
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let mut file: toml::Table = text.parse()?;
-        check_keys(&file, &["server"], "")?;
-        let Some(section) = file.remove("server") else { return Ok(Self::default()) };
-        if let Some(table) = section.as_table() {
-            check_keys(table, &KEYS, "server.")?;
-        }
-        section.try_into().context("[server]")
+        check_keys(&file, &["server", "egress"], "")?;
+        let mut read: Self = section(&mut file, "server", &KEYS)?;
+        let egress: EgressSection = section(&mut file, "egress", &["allowNetworks"])?;
+        read.egress_allow_networks = egress.allow_networks;
+        Ok(read)
     }
+}
+
+/// Takes the table `name` out of a file, with no other keys than `known`.
+fn section<T: DeserializeOwned + Default>(
+    file: &mut toml::Table,
+    name: &str,
+    known: &[&str],
+) -> anyhow::Result<T> {
+    let Some(section) = file.remove(name) else { return Ok(T::default()) };
+    if let Some(table) = section.as_table() {
+        check_keys(table, known, &format!("{name}."))?;
+    }
+    section.try_into().with_context(|| format!("[{name}]"))
 }
 
 /// Refuses a table that has other keys than `known`; `prefix` is the table's own path.
@@ -80,6 +102,8 @@ mod tests {
             ("[server]\nwhatever = 1", "known are listen, dataDir"),
             ("[server]\nconcurrency = 'many'", "[server]"),
             ("server = 3", "[server]"),
+            ("[egress]\nallowNetwork = []", "did you mean `allowNetworks`?"),
+            ("[egress]\nallowNetworks = 'all'", "[egress]"),
         ] {
             let error = format!("{:#}", ServerSection::parse(text).expect_err("a refused file"));
             assert!(error.contains(expected), "{text}: {error}");

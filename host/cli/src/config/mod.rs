@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use innkeeper_admin::Token;
+use innkeeper_model::egress::Network;
 use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData, Zone};
 use innkeeper_store::Durability;
 
@@ -41,6 +42,8 @@ pub struct ServerConfig {
     pub log_format: LogFormat,
     /// What clients must show; `None` lets everybody in who can connect.
     pub token: Option<Token>,
+    /// Networks that plugins may reach although they are not public.
+    pub egress_allow_networks: Vec<Network>,
 }
 
 /// Where a server keeps its data.
@@ -77,7 +80,8 @@ impl ServerConfig {
         Self::resolve(args, section, token)
     }
 
-    /// A server for whoever sits at this machine. Where it listens, its listener knows.
+    /// A server for whoever sits at this machine. Where it listens, its listener knows. Its plugins may reach what else
+    /// runs on the machine: that is what a developer tries them against.
     #[must_use]
     pub fn local(storage: Storage) -> Self {
         Self {
@@ -89,6 +93,7 @@ impl ServerConfig {
             timezone: Zone::utc(),
             log_format: LogFormat::Text,
             token: None,
+            egress_allow_networks: Network::LOOPBACK.to_vec(),
         }
     }
 
@@ -109,6 +114,9 @@ impl ServerConfig {
             timezone_data,
             log_format: parse_log_format(&text(&args.log_format, file.log_format, "text"))?,
             token,
+            egress_allow_networks: parse_networks(
+                args.egress_allow_network.as_ref().or(file.egress_allow_networks.as_ref()),
+            )?,
         };
         ensure!(
             (1..=65_536).contains(&config.concurrency),
@@ -137,6 +145,11 @@ fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
     let parsed = numeric.parse();
     parsed
         .with_context(|| format!("listen: `{text}` must be an address and a port, such as {LISTEN_DEFAULT}"))
+}
+
+fn parse_networks(texts: Option<&Vec<String>>) -> anyhow::Result<Vec<Network>> {
+    let parse = |text: &String| text.parse::<Network>().context("egress.allowNetworks");
+    texts.into_iter().flatten().map(parse).collect()
 }
 
 fn parse_durability(text: &str) -> anyhow::Result<Durability> {
@@ -213,11 +226,27 @@ mod tests {
             ("[server]\ndurability = 'max'", "`max` must be `full` or `normal`"),
             ("[server]\ntimezoneData = 'none'", "`none` must be `bundled` or `system`"),
             ("[server]\nlogFormat = 'xml'", "`xml` must be `text` or `json`"),
+            ("[egress]\nallowNetworks = ['10.0.0/8']", "egress.allowNetworks: `10.0.0/8` names no network"),
             ("[server]\ntimezone = 'Europe/Roma'", "Europe/Rome"),
         ] {
             let message = refusal(&none, text);
             assert!(message.contains(expected), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn plugins_reach_public_addresses_only_unless_the_operator_says_otherwise() {
+        let networks = |args: &ServeArgs, file: &str| {
+            let config = ServerConfig::resolve(args, section(file), None).expect("a valid configuration");
+            config.egress_allow_networks.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let file = "[egress]\nallowNetworks = ['10.0.0.0/8', 'fd00::1']";
+        assert!(networks(&ServeArgs::default(), "").is_empty());
+        assert_eq!(networks(&ServeArgs::default(), file), ["10.0.0.0/8", "fd00::1/128"]);
+        let flag = Some(vec!["192.168.0.0/16".to_owned()]);
+        let args = ServeArgs { egress_allow_network: flag, ..ServeArgs::default() };
+        assert_eq!(networks(&args, file), ["192.168.0.0/16"]);
+        assert_eq!(ServerConfig::local(Storage::Memory).egress_allow_networks, Network::LOOPBACK);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! `innkeeper.toml` of a plugin: its name, its tasks, and an event to try it with.
+//! `innkeeper.toml` of a plugin: its name, what it may reach, its tasks, and an event to try it with.
 
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
+use innkeeper_model::grants::Grants;
 use innkeeper_model::id::PluginName;
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::task_config::TaskConfig;
@@ -20,6 +21,8 @@ pub const FILE: &str = "innkeeper.toml";
 pub struct Manifest {
     /// The plugin's name.
     pub name: PluginName,
+    /// What it may reach.
+    pub grants: Grants,
     /// The tasks to set up.
     pub tasks: Vec<TaskConfig>,
     /// An event that one of the tasks listens to; `None` if none listens to any.
@@ -38,6 +41,7 @@ pub struct Example {
 #[derive(Deserialize)]
 struct Raw {
     plugin: RawPlugin,
+    grants: Option<toml::Value>,
     #[serde(default)]
     task: Vec<toml::Value>,
     #[serde(default)]
@@ -77,7 +81,7 @@ impl Manifest {
     /// The text is not TOML, has an unknown key, or declares a task that has no valid shape.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let table: toml::Table = text.parse()?;
-        check_keys(&table, &["plugin", "task", "dev"], "")?;
+        check_keys(&table, &["plugin", "grants", "task", "dev"], "")?;
         for (section, known) in [("plugin", &["name"][..]), ("dev", &["event", "data"])] {
             if let Some(section_table) = table.get(section).and_then(toml::Value::as_table) {
                 check_keys(section_table, known, &format!("{section}."))?;
@@ -85,10 +89,18 @@ impl Manifest {
         }
         let raw: Raw = table.try_into()?;
         let name = raw.plugin.name;
+        let grants = raw.grants.map(read_grants).transpose()?.unwrap_or_default();
         let tasks = raw.task.into_iter().map(|task| read_task(task, &name)).collect::<Result<Vec<_>, _>>()?;
         let example = example(raw.dev, &tasks)?;
-        Ok(Self { name, tasks, example })
+        Ok(Self { name, grants, tasks, example })
     }
+}
+
+fn read_grants(grants: toml::Value) -> anyhow::Result<Grants> {
+    Grants::from_json(to_json(grants)).map_err(|problems| {
+        let lines = problems.iter().map(|problem| format!("\n  {}: {}", problem.field, problem.message));
+        anyhow::anyhow!("[grants] is not valid:{}", lines.collect::<String>())
+    })
 }
 
 /// A task as declared. Its handler is the plugin itself unless it names another.
@@ -148,6 +160,8 @@ mod tests {
     const WHOLE: &str = "
         [plugin]
         name = 'greeter'
+        [grants]
+        http = ['https://api.example.com']
         [[task]]
         id = 'once'
         type = 'schedule'
@@ -164,6 +178,7 @@ mod tests {
     fn a_whole_manifest_is_read() {
         let manifest = Manifest::parse(WHOLE).expect("a valid manifest");
         assert_eq!(manifest.name.as_str(), "greeter");
+        assert_eq!(manifest.grants.http[0].to_string(), "https://api.example.com");
         assert_eq!(manifest.tasks[0].at.as_deref(), Some("2030-01-02T03:04:05"));
         assert_eq!(manifest.tasks[0].plugin, "greeter");
         assert_eq!(manifest.tasks[1].plugin, "other");
@@ -198,6 +213,7 @@ mod tests {
             ),
             ("[plugin]\nname = 'x'\n[dev]\nevent = 'e'", "no task listens to it"),
             ("[plugin]\nname = 'x'\n[dev]\ndata = 1", "`dev.event`, which is missing"),
+            ("[plugin]\nname = 'x'\n[grants]\nhttp = ['x']", "http[0]: `x` names no destination"),
         ] {
             let error = format!("{:#}", Manifest::parse(text).expect_err("a refused manifest"));
             assert!(error.contains(expected), "{text}: {error}");

@@ -100,6 +100,7 @@ impl Session {
         match self.runner.push_plugin(&self.tenant, name.clone(), component).await {
             Ok((plugin, _)) => {
                 self.projects[index].digest = Some(plugin.digest);
+                self.grant(index).await;
                 if let Some(former) = former.filter(|former| *former != plugin.digest) {
                     let (new, old) = (plugin.digest.to_string(), former.to_string());
                     let versions = format!("{}, in place of {}", short_digest(&new), short_digest(&old));
@@ -107,6 +108,16 @@ impl Session {
                 }
             }
             Err(error) => self.screen.note(&problem(&format!("{name}: {error}; {}", self.still(index)))),
+        }
+    }
+
+    /// Grants the plugin what its author declares, and nothing beside it.
+    async fn grant(&self, index: usize) {
+        let manifest = &self.projects[index].manifest;
+        let granted =
+            self.runner.set_plugin_grants(&self.tenant, &manifest.name, manifest.grants.clone()).await;
+        if let Err(error) = granted {
+            self.screen.note(&problem(&format!("the grants of {}: {error}", manifest.name)));
         }
     }
 

@@ -5,6 +5,7 @@
 pub(crate) mod context;
 pub(crate) mod denied;
 pub(crate) mod events;
+pub(crate) mod http;
 pub(crate) mod logging;
 pub(crate) mod wasi;
 
@@ -18,6 +19,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     context::add_to_linker(&mut linker)?;
     events::add_to_linker(&mut linker)?;
+    http::add_to_linker(&mut linker)?;
     logging::add_to_linker(&mut linker)?;
     wasi::add_to_linker(&mut linker)?;
     Ok(linker)
@@ -27,6 +29,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 pub(crate) fn is_offered(name: &str) -> bool {
     matches!(name, "innkeeper:plugin/context@0.1.0" | "innkeeper:plugin/events@0.1.0")
         || logging::NAMES.contains(&name)
+        || http::is_offered(name)
         || wasi::is_offered(name)
         || denied::is_denied(name)
 }

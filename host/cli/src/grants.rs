@@ -1,0 +1,145 @@
+//! `plugin grants`, `allow` and `deny`: what plugins may reach.
+
+use innkeeper_model::id::PluginName;
+use serde_json::{Value, json};
+
+use crate::args::GrantText;
+use crate::client::Client;
+use crate::exit::Failure;
+use crate::output::{Output, fields, json_text};
+
+const LISTS: [&str; 3] = ["http", "keyValue", "config"];
+
+/// Shows what a plugin may reach.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn show(name: &PluginName, client: &Client, output: Output) -> Result<(), Failure> {
+    let grants = client.get(&path(name), &[]).await?;
+    output.answer(&grants, describe)?;
+    Ok(())
+}
+
+/// Lets a plugin reach more.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn allow(
+    name: &PluginName,
+    more: &[GrantText],
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
+    let grants = extend(name, more, client).await?;
+    output.answer(&grants, describe)?;
+    Ok(())
+}
+
+/// Takes back what a plugin may reach. What it may not reach anyway is said, and no error.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn deny(
+    name: &PluginName,
+    less: &[GrantText],
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut grants = client.get(&path(name), &[]).await?;
+    for absent in less.iter().filter(|grant| !remove(&mut grants, grant)) {
+        eprintln!("{} was not granted", absent.entry);
+    }
+    let grants = client.put(&path(name), &grants).await?;
+    output.answer(&grants, describe)?;
+    Ok(())
+}
+
+/// Adds grants to those of a plugin. Gives all of them.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn extend(name: &PluginName, more: &[GrantText], client: &Client) -> Result<Value, Failure> {
+    let mut grants = client.get(&path(name), &[]).await?;
+    if more.is_empty() {
+        return Ok(grants);
+    }
+    for grant in more {
+        add(&mut grants, grant);
+    }
+    client.put(&path(name), &grants).await
+}
+
+/// What to do about a plugin that imports outgoing HTTP and is granted none.
+pub(crate) fn hint(plugin: &Value, grants: &Value) -> Option<String> {
+    let imports = plugin["imports"].as_array()?;
+    let wants_http = imports
+        .iter()
+        .any(|name| name.as_str().is_some_and(|name| name.starts_with("wasi:http/outgoing-handler@")));
+    let has_none = grants["http"].as_array().is_none_or(Vec::is_empty);
+    let name = json_text(&plugin["name"]);
+    (wants_http && has_none).then(|| {
+        format!(
+            "it makes HTTP requests, and none is granted: innkeeper plugin allow {name} http=https://HOST\n"
+        )
+    })
+}
+
+fn path(name: &PluginName) -> [&str; 3] {
+    ["plugins", name.as_str(), "grants"]
+}
+
+fn add(grants: &mut Value, grant: &GrantText) {
+    let entry = json!(grant.entry);
+    if let Some(list) = grants[grant.list].as_array_mut()
+        && !list.contains(&entry)
+    {
+        list.push(entry);
+    }
+}
+
+fn remove(grants: &mut Value, grant: &GrantText) -> bool {
+    let Some(list) = grants[grant.list].as_array_mut() else { return false };
+    let before = list.len();
+    list.retain(|entry| entry.as_str() != Some(grant.entry.as_str()));
+    list.len() < before
+}
+
+fn describe(grants: &Value) -> String {
+    let lists = LISTS.map(|list| {
+        let entries = grants[list].as_array().into_iter().flatten().map(json_text);
+        (list, entries.collect::<Vec<_>>().join(", "))
+    });
+    if lists.iter().all(|(_, entries)| entries.is_empty()) {
+        return "nothing is granted".to_owned();
+    }
+    fields(&lists)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_added_once_and_taken_back() {
+        let mut grants = json!({"http": ["https://a.org"], "keyValue": [], "config": []});
+        let grant = |text: &str| text.parse::<GrantText>().expect("a grant");
+        add(&mut grants, &grant("http=https://a.org"));
+        add(&mut grants, &grant("kv=x"));
+        assert_eq!(grants, json!({"http": ["https://a.org"], "keyValue": ["x"], "config": []}));
+        assert!(remove(&mut grants, &grant("http=https://a.org:443")));
+        assert!(!remove(&mut grants, &grant("config=y")));
+        assert_eq!(grants, json!({"http": [], "keyValue": ["x"], "config": []}));
+        assert!(describe(&grants).contains('x'));
+        assert_eq!(describe(&json!({})), "nothing is granted");
+    }
+
+    #[test]
+    fn who_makes_requests_without_a_grant_is_told_what_to_do() {
+        let plugin = json!({"name": "p", "imports": ["wasi:http/outgoing-handler@0.2.12"]});
+        assert!(
+            hint(&plugin, &json!({"http": []})).is_some_and(|text| text.contains("plugin allow p http="))
+        );
+        assert_eq!(hint(&plugin, &json!({"http": ["https://a.org"]})), None);
+        assert_eq!(hint(&json!({"name": "p", "imports": []}), &json!({"http": []})), None);
+    }
+}
