@@ -90,7 +90,12 @@ async fn settle(store: &Store, runs: Vec<Claimed>) {
         execution_id: run.execution_id,
         is_one_off: run.is_one_off,
         completed_at: time,
-        verdict: Verdict::Success { output: Some("1".to_owned()), writes: Vec::new(), events: Vec::new() },
+        verdict: Verdict::Success {
+            output: Some("1".to_owned()),
+            writes: Vec::new(),
+            events: Vec::new(),
+            on_conflict: RunEnding::End,
+        },
         receipt: Receipt::default(),
         logs: vec![LogLine { at: time, level: LogLevel::Info, message: "a line".to_owned() }],
     };
