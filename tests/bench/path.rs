@@ -6,7 +6,8 @@ use innkeeper_model::clock::{Clock as _, SystemClock};
 use innkeeper_model::execution::{LogLevel, LogLine, Receipt};
 use innkeeper_model::id::{EventId, ExecutionId, RunId, TenantId};
 use innkeeper_store::{
-    Claim, ClaimRequest, Claimed, Durability, Location, NewEvent, QueuedRun, RunEnding, Settlement, Store, Verdict,
+    Claim, ClaimRequest, Claimed, Durability, Location, NewEvent, QueuedRun, RunEnding, Settlement, Store,
+    Verdict,
 };
 use serde_json::json;
 use tempfile::TempDir;

@@ -25,12 +25,14 @@ mod query;
 mod problem;
 mod wire;
 
+mod configuration;
 mod events;
 mod executions;
 mod plugins;
 mod schedules;
 mod status;
 mod tasks;
+mod values;
 
 pub use auth::{InvalidToken, Token};
 pub use config::AdminConfig;

@@ -130,7 +130,10 @@ mod tests {
 
     #[test]
     fn values_are_bounded() {
-        assert!(check_value(&vec![0; VALUE_BYTES_MAX]).is_ok() && check_value(&vec![0; VALUE_BYTES_MAX + 1]).is_err());
+        assert!(
+            check_value(&vec![0; VALUE_BYTES_MAX]).is_ok()
+                && check_value(&vec![0; VALUE_BYTES_MAX + 1]).is_err()
+        );
         assert!(check_config_value("", false).is_ok() && check_config_value("", true).is_err());
         assert!(check_config_value(&"x".repeat(CONFIG_VALUE_BYTES_MAX + 1), false).is_err());
     }
@@ -139,7 +142,9 @@ mod tests {
     fn numbers_are_decimal_text() {
         assert_eq!(add(None, 5), Ok(5));
         assert_eq!(add(Some(b"-7"), 5), Ok(-2));
-        for (value, delta) in [(&b"x"[..], 1), (b"", 1), (b" 1", 1), (b"\xff", 1), (b"9223372036854775807", 1)] {
+        for (value, delta) in
+            [(&b"x"[..], 1), (b"", 1), (b" 1", 1), (b"\xff", 1), (b"9223372036854775807", 1)]
+        {
             assert!(add(Some(value), delta).is_err(), "{value:?}");
         }
     }

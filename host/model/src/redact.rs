@@ -209,7 +209,10 @@ mod tests {
         let redactor = Redactor::new(["12345678", "s3cret"]);
         assert_eq!(redactor.json(r#"{"a":1}"#), None);
         let redacted = redactor.json(r#"{"n":12345678,"s3cret":["x s3cret",true,null]}"#);
-        assert_eq!(redacted.as_deref(), Some(r#"{"[redacted]":["x [redacted]",true,null],"n":"[redacted]"}"#));
+        assert_eq!(
+            redacted.as_deref(),
+            Some(r#"{"[redacted]":["x [redacted]",true,null],"n":"[redacted]"}"#)
+        );
     }
 
     #[test]

@@ -81,7 +81,8 @@ fn check(key: &str, value: &str, is_secret: bool) -> Result<(), RunnerError> {
 }
 
 fn no_key() -> RunnerError {
-    let message = "needs a key to be encrypted with, and the host was started without one: set INNKEEPER_SECRET_KEY";
+    let message =
+        "needs a key to be encrypted with, and the host was started without one: set INNKEEPER_SECRET_KEY";
     RunnerError::Invalid(vec![FieldError::new("secret", "no_secret_key", message.to_owned())])
 }
 

@@ -24,8 +24,8 @@ mod queue;
 mod schedules;
 mod state;
 mod tasks;
-mod verdict;
 mod values;
+mod verdict;
 mod why;
 
 pub mod bus;

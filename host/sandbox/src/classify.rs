@@ -58,9 +58,7 @@ pub(crate) fn redacted(outcome: Outcome, redactor: &Redactor) -> Outcome {
         return outcome;
     }
     match outcome {
-        Outcome::Success(output) => {
-            Outcome::Success(output.map(|text| redactor.json(&text).unwrap_or(text)))
-        }
+        Outcome::Success(output) => Outcome::Success(output.map(|text| redactor.json(&text).unwrap_or(text))),
         Outcome::Failure(failure) => {
             let message = redactor.cut_text(&failure.message).into_owned();
             Outcome::Failure(Failure { message, ..failure })

@@ -151,7 +151,8 @@ impl Store {
     /// Those of the store.
     pub async fn some_secret(&self) -> Result<Option<StoredSecret>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT tenant, key, ciphertext FROM config WHERE isSecret ORDER BY tenant, key LIMIT 1";
+            let sql =
+                "SELECT tenant, key, ciphertext FROM config WHERE isSecret ORDER BY tenant, key LIMIT 1";
             let found = connection.query_row(sql, [], |row| {
                 Ok(StoredSecret {
                     tenant: row.parsed("tenant")?,
@@ -187,17 +188,23 @@ mod tests {
         let store = Store::open(&Location::File(path.clone()), Durability::Full).expect("a store");
         let sql = "INSERT INTO tenants (id, createdAt) VALUES ('acme', '1970-01-01T00:00:00.000Z')";
         Connection::open(&path).expect("the file").execute(sql, []).expect("a second tenant");
-        let (ours, theirs): (TenantId, TenantId) = (TenantId::default_tenant(), "acme".parse().expect("an id"));
+        let (ours, theirs): (TenantId, TenantId) =
+            (TenantId::default_tenant(), "acme".parse().expect("an id"));
         let now = Timestamp::from_millis(5);
         let secret = StoredConfig::Secret(vec![1, 2]);
         assert!(store.put_config(&ours, "key", StoredConfig::Plain("a".into()), now).await.expect("new"));
-        assert!(!store.put_config(&ours, "key", StoredConfig::Plain("b".into()), now).await.expect("not new"));
+        assert!(
+            !store.put_config(&ours, "key", StoredConfig::Plain("b".into()), now).await.expect("not new")
+        );
         assert!(store.put_config(&theirs, "key", secret.clone(), now).await.expect("new"));
         let value = async |tenant| store.config_value(tenant, "key").await.expect("a read");
         assert_eq!(value(&ours).await, Some(StoredConfig::Plain("b".into())));
         assert_eq!(value(&theirs).await, Some(secret));
         assert_eq!(store.config_entries(&theirs, None, 9).await.expect("a list")[0].value, None);
-        assert_eq!(store.some_secret().await.expect("a read").map(|secret| secret.tenant), Some(theirs.clone()));
+        assert_eq!(
+            store.some_secret().await.expect("a read").map(|secret| secret.tenant),
+            Some(theirs.clone())
+        );
         assert!(store.delete_config(&theirs, "key").await.expect("deleted"));
         assert!(!store.delete_config(&theirs, "key").await.expect("gone"));
         assert_eq!(store.some_secret().await.expect("a read"), None);

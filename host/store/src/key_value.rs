@@ -105,9 +105,10 @@ impl Store {
             let sql = "SELECT key, length(value) AS size FROM kv WHERE tenant = ?1 AND bucket = ?2
                 AND key >= ?3 AND key < ?3 || CAST(X'F5' AS TEXT) AND key > ?4 ORDER BY key LIMIT ?5";
             let mut statement = connection.prepare_cached(sql)?;
-            let keys = statement.query_map(params![tenant.as_str(), bucket, prefix, after, limit], |row| {
-                Ok(KeySize { key: row.plain("key")?, size: row.plain("size")? })
-            })?;
+            let keys = statement
+                .query_map(params![tenant.as_str(), bucket, prefix, after, limit], |row| {
+                    Ok(KeySize { key: row.plain("key")?, size: row.plain("size")? })
+                })?;
             Ok(keys.collect::<Result<_, _>>()?)
         })
         .await
@@ -185,14 +186,16 @@ pub(crate) fn apply(
         match &write.change {
             KeyValueChange::Set(value) => put(connection, tenant, bucket, key, Some(value))?,
             KeyValueChange::Delete => put(connection, tenant, bucket, key, None)?,
-            KeyValueChange::Add(delta) => match add(value(connection, tenant, bucket, key)?.as_deref(), *delta) {
-                Ok(sum) => put(connection, tenant, bucket, key, Some(sum.to_string().as_bytes()))?,
-                Err(error) => {
-                    return Ok(Some(format!(
-                        "the key {key:?} in the bucket `{bucket}` changed after the handler had increased it: {error}"
-                    )));
+            KeyValueChange::Add(delta) => {
+                match add(value(connection, tenant, bucket, key)?.as_deref(), *delta) {
+                    Ok(sum) => put(connection, tenant, bucket, key, Some(sum.to_string().as_bytes()))?,
+                    Err(error) => {
+                        return Ok(Some(format!(
+                            "the key {key:?} in the bucket `{bucket}` changed after the handler had increased it: {error}"
+                        )));
+                    }
                 }
-            },
+            }
         }
     }
     Ok(None)
@@ -281,7 +284,10 @@ mod tests {
         assert_eq!(list("a:", None, 9).await, ["a:1", "a:2", "a:\u{10ffff}"]);
         assert_eq!(list("a:", Some("a:1"), 1).await, ["a:2"]);
         let buckets = store.buckets(&tenant).await.expect("a list");
-        assert_eq!(buckets, [BucketSize { bucket: "x".to_owned(), keys: 6, bytes: 2 * (1 + 3 + 3 + 1 + 6 + 2) }]);
+        assert_eq!(
+            buckets,
+            [BucketSize { bucket: "x".to_owned(), keys: 6, bytes: 2 * (1 + 3 + 3 + 1 + 6 + 2) }]
+        );
     }
 
     #[tokio::test]

@@ -36,6 +36,10 @@ pub struct ServeArgs {
     /// File that holds the token clients must show. Without it, the token is that of `INNKEEPER_TOKEN`, if any.
     #[arg(long, env = "INNKEEPER_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// File that holds the key secrets are encrypted with: 32 bytes in Base64. Without it, the key is that of
+    /// `INNKEEPER_SECRET_KEY`, or else that of the file secret.key in the data directory, which is made if need be.
+    #[arg(long, env = "INNKEEPER_SECRET_KEY_FILE", value_name = "FILE")]
+    pub secret_key_file: Option<PathBuf>,
     /// File with a `[server]` table.
     #[arg(long, env = "INNKEEPER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -114,8 +114,7 @@ pub(super) async fn list(state: &mut State, bucket: &Bucket, after: Option<Strin
     loop {
         let stored = reader.keys(&tenant, &bucket.name, after.as_deref(), PAGE_MAX).await;
         let stored = stored.map_err(|error| Refusal::Other(error.to_string()))?;
-        let page =
-            state.key_value.overlay.page(&bucket.name, after.as_deref(), stored, PAGE_MAX as usize);
+        let page = state.key_value.overlay.page(&bucket.name, after.as_deref(), stored, PAGE_MAX as usize);
         if !page.keys.is_empty() || page.next.is_none() {
             count(state, page.keys.iter().map(String::len).sum())?;
             return Ok(page);

@@ -87,9 +87,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         .instance(batch)?
         .func_wrap_async("get-many", |store, arguments| Box::new(get_many(store, arguments)))?;
     add_store(&mut linker.instance(store2)?)?;
-    linker
-        .instance(store2)?
-        .func_wrap_async("[method]bucket.list-keys", |store, arguments| Box::new(list_named(store, arguments)))?;
+    linker.instance(store2)?.func_wrap_async("[method]bucket.list-keys", |store, arguments| {
+        Box::new(list_named(store, arguments))
+    })?;
     add_atomics2(&mut linker.instance(atomics2)?)?;
     add_batch(&mut linker.instance(batch2)?)?;
     linker.instance(batch2)?.func_new_async("get-many", |store, ty, arguments, results| {
@@ -237,14 +237,12 @@ async fn increment_unsigned(
     };
     let sum = buckets::increment(state, &bucket, &key, delta).await;
     answer(sum.and_then(|sum| {
-        u64::try_from(sum).map_err(|_| Refusal::Other(format!("the key {key:?} holds {sum}, which is negative")))
+        u64::try_from(sum)
+            .map_err(|_| Refusal::Other(format!("the key {key:?} holds {sum}, which is negative")))
     }))
 }
 
-async fn look(
-    mut store: Store<'_>,
-    (bucket, key): (Resource<Bucket>, String),
-) -> Answer<Resource<Look>> {
+async fn look(mut store: Store<'_>, (bucket, key): (Resource<Bucket>, String)) -> Answer<Resource<Look>> {
     let state = store.data_mut().enter();
     let bucket = state.table.get(&bucket)?.clone();
     match buckets::look(state, &bucket, &key).await {
@@ -268,11 +266,7 @@ async fn swap(
 
 type Pairs = Vec<(String, Option<Vec<u8>>)>;
 
-async fn read_many(
-    state: &mut State,
-    bucket: &Bucket,
-    keys: Vec<String>,
-) -> Result<Pairs, Refusal> {
+async fn read_many(state: &mut State, bucket: &Bucket, keys: Vec<String>) -> Result<Pairs, Refusal> {
     let mut pairs = Vec::with_capacity(keys.len().min(1024));
     for key in keys {
         let value = buckets::get(state, bucket, &key).await?;
@@ -304,7 +298,8 @@ async fn get_many_shaped(
     let bucket = ResourceAny::try_into_resource::<Bucket>(*bucket, &mut store)?;
     let state = store.data_mut().enter();
     let bucket = state.table.get(&bucket)?.clone();
-    let keys = keys.iter().filter_map(|key| if let Val::String(key) = key { Some(key.clone()) } else { None });
+    let keys =
+        keys.iter().filter_map(|key| if let Val::String(key) = key { Some(key.clone()) } else { None });
     let pairs = read_many(state, &bucket, keys.collect()).await;
     Ok(Val::Result(match pairs {
         Ok(pairs) => {

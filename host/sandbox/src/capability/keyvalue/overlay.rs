@@ -183,7 +183,10 @@ mod tests {
         let mut overlay = Overlay::default();
         assert_eq!(overlay.get("b", "k"), Known::Nothing);
         overlay.set("b", "k", value("1"));
-        assert_eq!((overlay.get("b", "k"), overlay.get("c", "k")), (Known::Value(value("1")), Known::Nothing));
+        assert_eq!(
+            (overlay.get("b", "k"), overlay.get("c", "k")),
+            (Known::Value(value("1")), Known::Nothing)
+        );
         overlay.set("b", "k", None);
         assert_eq!(overlay.get("b", "k"), Known::Value(None));
     }
