@@ -25,6 +25,8 @@
 //! - [`handler`](macro@handler) says what such a function may take and give; [`Failure`] how it fails.
 //! - [`context`] tells which execution it is part of, [`events`] publishes events, [`log`] writes to the
 //!   execution's log.
+//! - With the feature `kv`, `kv` keeps things in the tenant's key-value store; with the feature `config`, `config` reads
+//!   settings and secrets. A plugin imports only what it uses.
 //! - On targets other than WebAssembly the host is stood in for by `testing`, so `cargo test` runs a handler
 //!   as it is.
 //!
@@ -37,11 +39,15 @@ extern crate self as innkeeper_sdk;
 
 #[cfg(target_family = "wasm")]
 mod component;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod context;
 mod entry;
 pub mod events;
 mod failure;
 mod json;
+#[cfg(feature = "kv")]
+pub mod kv;
 pub mod log;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

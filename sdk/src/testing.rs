@@ -24,6 +24,11 @@
 //! A handler that is called outside any scenario sees the one of [`Scenario::new`]; its log goes to standard
 //! error, as that of every scenario does, and its events are checked and forgotten.
 
+#[cfg(feature = "config")]
+pub(crate) mod config;
+#[cfg(feature = "kv")]
+pub(crate) mod kv;
+
 use std::cell::RefCell;
 
 use serde::Serialize;
@@ -34,6 +39,9 @@ use crate::entry::Handler;
 use crate::events::PublishError;
 use crate::log::Level;
 use crate::{Failure, json};
+
+#[cfg(feature = "kv")]
+pub use self::kv::KeyWrite;
 
 thread_local! {
     static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) };
@@ -47,6 +55,10 @@ pub struct Scenario {
     event: Option<String>,
     data: Option<String>,
     refusal: Option<PublishError>,
+    #[cfg(feature = "kv")]
+    stored: kv::Stored,
+    #[cfg(feature = "config")]
+    config: config::Configured,
 }
 
 impl Scenario {
@@ -66,7 +78,16 @@ impl Scenario {
             tenant: "test".to_owned(),
             plugin_digest: "0".repeat(64),
         };
-        Self { execution, event: None, data: None, refusal: None }
+        Self {
+            execution,
+            event: None,
+            data: None,
+            refusal: None,
+            #[cfg(feature = "kv")]
+            stored: kv::Stored::default(),
+            #[cfg(feature = "config")]
+            config: config::Configured::default(),
+        }
     }
 
     /// The run was started by an event of this name.
@@ -135,7 +156,7 @@ impl Scenario {
 
     /// Calls a handler as the host would: with this event and with this data as JSON text.
     ///
-    /// The report has the output as JSON and, as events are effects, no events if the handler failed.
+    /// The report has the output as JSON and no effects, such as events, if the handler failed.
     ///
     /// # Panics
     /// If the handler does.
@@ -143,13 +164,16 @@ impl Scenario {
         &'event self,
         handler: impl Handler<'event, A>,
     ) -> Report<Result<Option<Value>, Failure>> {
-        let Report { result, mut events, logs } =
-            self.enter(|| handler.call(self.event.as_deref(), self.data.as_deref()));
-        let result = result.and_then(|output| json::read("output", output.as_deref()));
-        if result.is_err() {
-            events.clear();
+        let report = self.enter(|| handler.call(self.event.as_deref(), self.data.as_deref()));
+        let result = report.result.and_then(|output| json::read("output", output.as_deref()));
+        let has_effects = result.is_ok();
+        Report {
+            result,
+            events: if has_effects { report.events } else { Vec::new() },
+            logs: report.logs,
+            #[cfg(feature = "kv")]
+            writes: if has_effects { report.writes } else { Vec::new() },
         }
-        Report { result, events, logs }
     }
 
     /// Does `work` in this scenario, and reports every event it asked for. For calling a handler as a plain
@@ -158,13 +182,25 @@ impl Scenario {
     /// # Panics
     /// If `work` does.
     pub fn enter<T>(&self, work: impl FnOnce() -> T) -> Report<T> {
-        let stage = Stage { scenario: self.clone(), events: Vec::new(), logs: Vec::new() };
+        let stage = Stage {
+            scenario: self.clone(),
+            events: Vec::new(),
+            logs: Vec::new(),
+            #[cfg(feature = "kv")]
+            written: kv::Written::default(),
+        };
         let before = Before(STAGE.replace(Some(stage)));
         let result = work();
         let after = STAGE.replace(None);
         drop(before);
-        let (events, logs) = after.map_or_else(Default::default, |stage| (stage.events, stage.logs));
-        Report { result, events, logs }
+        let stage = after.expect("a stage is put back only when its work is done");
+        Report {
+            result,
+            events: stage.events,
+            logs: stage.logs,
+            #[cfg(feature = "kv")]
+            writes: stage.written.into_writes(),
+        }
     }
 }
 
@@ -183,6 +219,9 @@ pub struct Report<T> {
     pub events: Vec<PublishedEvent>,
     /// What it logged, in order.
     pub logs: Vec<LogLine>,
+    /// What it wrote to the key-value store, by bucket and key, once for each key.
+    #[cfg(feature = "kv")]
+    pub writes: Vec<KeyWrite>,
 }
 
 /// An event that a handler published.
@@ -210,6 +249,8 @@ struct Stage {
     scenario: Scenario,
     events: Vec<PublishedEvent>,
     logs: Vec<LogLine>,
+    #[cfg(feature = "kv")]
+    written: kv::Written,
 }
 
 /// Puts the stage back that was there before, even if a panic ends the scenario.
