@@ -191,11 +191,29 @@ impl Bucket {
     /// ```
     ///
     /// # Errors
-    /// As [`Bucket::get`]. Every key of the bucket is read for it, and counts.
+    /// As [`Bucket::get`]. The keys that are read for it count, and those before the prefix are among them.
     pub fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        let mut keys = self.handle.keys()?;
-        keys.retain(|key| key.starts_with(prefix));
-        Ok(keys)
+        self.handle.keys(prefix, usize::MAX)
+    }
+
+    /// The first keys that begin with `prefix`, in order, at most `limit`: for buckets that may have more keys than an
+    /// execution may read.
+    ///
+    /// ```
+    /// # use innkeeper_sdk::testing::Scenario;
+    /// # let scenario = Scenario::new().value("queue", "1", "a").value("queue", "2", "b");
+    /// # let report = scenario.enter(|| {
+    /// # let bucket = innkeeper_sdk::kv::open("queue")?;
+    /// assert_eq!(bucket.list_at_most("", 1)?, ["1"]);
+    /// # Ok::<(), innkeeper_sdk::kv::Error>(())
+    /// # });
+    /// # assert_eq!(report.result, Ok(()));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Bucket::list`].
+    pub fn list_at_most(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Error> {
+        self.handle.keys(prefix, limit)
     }
 
     /// Adds to the number under `key` and gives the sum; what is not there counts as 0. The number is decimal text.

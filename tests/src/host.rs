@@ -104,6 +104,13 @@ impl TestHost {
         answer(self.agent.post(format!("{}{path}", self.url)).send_json(body))
     }
 
+    /// PUT of a body as it is.
+    #[must_use]
+    pub fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
+        let request = self.agent.put(format!("{}{path}", self.url));
+        answer(request.header("content-type", content_type).send(body))
+    }
+
     /// PUT of a component's bytes as a plugin.
     #[must_use]
     pub fn put_plugin(&self, name: &str, component: &[u8]) -> Answer {

@@ -2,9 +2,15 @@
 //! what must always hold when it is dropped.
 
 mod components;
+mod configuration;
 mod crash;
 mod effects;
 mod faults;
+mod granted;
+mod key_value;
+mod key_value_conflicts;
+mod key_value_interfaces;
+mod key_value_plugins;
 mod limits;
 mod main_job;
 mod refusals;

@@ -291,6 +291,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn two_tenants_share_bucket_and_key_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("innkeeper.db");
+        let store = Store::open(&Location::File(path.clone()), Durability::Full).expect("a store");
+        let sql = "INSERT INTO tenants (id, createdAt) VALUES ('acme', '1970-01-01T00:00:00.000Z')";
+        Connection::open(&path).expect("the file").execute(sql, []).expect("a second tenant");
+        let (ours, theirs): (TenantId, TenantId) =
+            (TenantId::default_tenant(), "acme".parse().expect("an id"));
+        let set = async |tenant, value: Option<&str>, condition| {
+            let value = value.map(|text| text.as_bytes().to_vec());
+            store.write_value(tenant, "b", "k", value, condition).await.expect("a write")
+        };
+        let get = async |tenant| store.value(tenant, "b", "k").await.expect("a read");
+        assert_eq!(set(&ours, Some("1"), Condition::Always).await, Written::New);
+        assert_eq!(get(&theirs).await, None);
+        assert_eq!(set(&theirs, Some("2"), Condition::Absent).await, Written::New);
+        assert_eq!((get(&ours).await, get(&theirs).await), (Some(b"1".to_vec()), Some(b"2".to_vec())));
+        assert_eq!(set(&ours, None, Condition::Always).await, Written::Changed);
+        assert_eq!((get(&ours).await, get(&theirs).await), (None, Some(b"2".to_vec())));
+        assert!(store.buckets(&ours).await.expect("a list").is_empty());
+        assert_eq!(store.keys(&theirs, "b", None, 9).await.expect("a list"), ["k"]);
+    }
+
+    #[tokio::test]
     async fn a_condition_is_for_clients_that_compare() {
         let store = store();
         let tenant = TenantId::default_tenant();

@@ -5,7 +5,7 @@ use super::Error;
 use bindings::wasi::config0_2_0_rc_1::store;
 
 /// The interface in Rust, generated.
-#[expect(missing_docs, clippy::same_length_and_capacity, reason = "generated")]
+#[expect(clippy::same_length_and_capacity, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({ world: "configuration", path: "../wit", generate_all });
 }

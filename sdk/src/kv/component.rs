@@ -6,7 +6,7 @@ use bindings::wasi::keyvalue0_2_0_draft2::atomics::{self, Cas, CasError};
 use bindings::wasi::keyvalue0_2_0_draft2::store;
 
 /// The interfaces in Rust, generated.
-#[expect(missing_docs, unused_imports, dead_code, clippy::same_length_and_capacity, reason = "generated")]
+#[expect(clippy::same_length_and_capacity, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({ world: "key-value", path: "../wit", generate_all });
 }
@@ -49,13 +49,16 @@ impl Handle {
         self.done(self.0.exists(key))
     }
 
-    /// Every key, page by page.
-    pub(crate) fn keys(&self) -> Result<Vec<String>, Error> {
+    /// The first keys with the prefix, page by page; they come in order.
+    pub(crate) fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Error> {
         let (mut keys, mut cursor) = (Vec::new(), None);
         loop {
             let page = self.done(self.0.list_keys(cursor.as_deref()))?;
-            keys.extend(page.keys);
-            if page.cursor.is_none() {
+            let is_past =
+                page.keys.last().is_some_and(|key| key.as_str() > prefix && !key.starts_with(prefix));
+            keys.extend(page.keys.into_iter().filter(|key| key.starts_with(prefix)));
+            if is_past || page.cursor.is_none() || keys.len() >= limit {
+                keys.truncate(limit);
                 return Ok(keys);
             }
             cursor = page.cursor;

@@ -133,14 +133,14 @@ impl Handle {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as in a component")]
-    pub(crate) fn keys(&self) -> Result<Vec<String>, Error> {
+    pub(crate) fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Error> {
         Ok(STAGE.with_borrow(|stage| {
             let Some(stage) = stage else { return Vec::new() };
             let mut places: BTreeSet<&Place> = stage.scenario.stored.values.keys().collect();
             places.extend(stage.written.0.keys());
             let is_there = |place: &&Place| stage.written.0.get(*place).is_none_or(Option::is_some);
             let here = places.into_iter().filter(|(bucket, _)| *bucket == self.0).filter(is_there);
-            here.map(|(_, key)| key.clone()).collect()
+            here.map(|(_, key)| key.clone()).filter(|key| key.starts_with(prefix)).take(limit).collect()
         }))
     }
 
