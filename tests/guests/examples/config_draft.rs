@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use bindings::wasi::config0_2_0_draft::store;
 
+#[expect(clippy::same_length_and_capacity, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         inline: "

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use bindings::wasi::keyvalue0_2_0_draft::store::{self, Error};
 use bindings::wasi::keyvalue0_2_0_draft::{atomics, batch};
 
+#[expect(clippy::same_length_and_capacity, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         inline: "

@@ -7,6 +7,7 @@ use bindings::wasi::keyvalue0_2_0_draft2::atomics::{self, Cas, CasError};
 use bindings::wasi::keyvalue0_2_0_draft2::batch;
 use bindings::wasi::keyvalue0_2_0_draft2::store::{self, Error};
 
+#[expect(clippy::same_length_and_capacity, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         inline: "

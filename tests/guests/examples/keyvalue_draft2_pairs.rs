@@ -6,6 +6,7 @@
 use bindings::exports::innkeeper::plugin::handler::{Failure, Guest};
 use bindings::wasi::keyvalue::{batch, store};
 
+#[expect(clippy::same_length_and_capacity, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         inline: "

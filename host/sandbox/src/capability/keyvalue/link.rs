@@ -176,6 +176,7 @@ fn add_atomics2(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()
     )
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what a host function gives")]
 fn answer<T>(answer: Result<T, Refusal>) -> Answer<T> {
     Ok((answer.map_err(Error::from),))
 }

@@ -174,6 +174,7 @@ fn number(number: i64) -> KeyValueChange {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is what a store gives")]
     fn value(text: &str) -> Option<Vec<u8>> {
         Some(text.as_bytes().to_vec())
     }
