@@ -26,6 +26,8 @@
 //! - [`context`] tells which execution it is part of, [`events`] publishes events, [`log`] writes to the
 //!   execution's log.
 //! - With the feature `http`, the module `http` asks other servers.
+//! - With the feature `kv`, `kv` keeps things in the tenant's key-value store; with the feature `config`, `config` reads
+//!   settings and secrets. A plugin imports only what it uses.
 //! - On targets other than WebAssembly the host is stood in for by `testing`, so `cargo test` runs a handler
 //!   as it is.
 //!
@@ -39,6 +41,8 @@ extern crate self as innkeeper_sdk;
 mod calendar;
 #[cfg(target_family = "wasm")]
 mod component;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod context;
 mod entry;
 pub mod events;
@@ -46,6 +50,8 @@ mod failure;
 #[cfg(feature = "http")]
 pub mod http;
 mod json;
+#[cfg(feature = "kv")]
+pub mod kv;
 pub mod log;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

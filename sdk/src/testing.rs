@@ -24,6 +24,11 @@
 //! A handler that is called outside any scenario sees the one of [`Scenario::new`]; its log goes to standard
 //! error, as that of every scenario does, and its events are checked and forgotten.
 
+#[cfg(feature = "config")]
+pub(crate) mod config;
+#[cfg(feature = "kv")]
+pub(crate) mod kv;
+
 use std::cell::RefCell;
 
 use serde::Serialize;
@@ -34,6 +39,9 @@ use crate::entry::Handler;
 use crate::events::PublishError;
 use crate::log::Level;
 use crate::{Failure, json};
+
+#[cfg(feature = "kv")]
+pub use self::kv::KeyWrite;
 
 thread_local! {
     static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) };
@@ -49,6 +57,10 @@ pub struct Scenario {
     refusal: Option<PublishError>,
     #[cfg(feature = "http")]
     pub(crate) http: crate::http::scripted::Script,
+    #[cfg(feature = "kv")]
+    stored: kv::Stored,
+    #[cfg(feature = "config")]
+    config: config::Configured,
 }
 
 impl Scenario {
@@ -75,6 +87,10 @@ impl Scenario {
             refusal: None,
             #[cfg(feature = "http")]
             http: crate::http::scripted::Script::default(),
+            #[cfg(feature = "kv")]
+            stored: kv::Stored::default(),
+            #[cfg(feature = "config")]
+            config: config::Configured::default(),
         }
     }
 
@@ -144,7 +160,7 @@ impl Scenario {
 
     /// Calls a handler as the host would: with this event and with this data as JSON text.
     ///
-    /// The report has the output as JSON and, as events are effects, no events if the handler failed.
+    /// The report has the output as JSON and no effects, such as events, if the handler failed.
     ///
     /// # Panics
     /// If the handler does.
@@ -154,13 +170,15 @@ impl Scenario {
     ) -> Report<Result<Option<Value>, Failure>> {
         let called = self.enter(|| handler.call(self.event.as_deref(), self.data.as_deref()));
         let result = called.result.and_then(|output| json::read("output", output.as_deref()));
-        let events = if result.is_err() { Vec::new() } else { called.events };
+        let has_effects = result.is_ok();
         Report {
             result,
-            events,
+            events: if has_effects { called.events } else { Vec::new() },
             logs: called.logs,
             #[cfg(feature = "http")]
             requests: called.requests,
+            #[cfg(feature = "kv")]
+            writes: if has_effects { called.writes } else { Vec::new() },
         }
     }
 
@@ -181,6 +199,8 @@ impl Scenario {
             logs: stage.logs,
             #[cfg(feature = "http")]
             requests: stage.scenario.http.requests,
+            #[cfg(feature = "kv")]
+            writes: stage.written.into_writes(),
         }
     }
 }
@@ -203,6 +223,9 @@ pub struct Report<T> {
     /// The HTTP requests it made, in order.
     #[cfg(feature = "http")]
     pub requests: Vec<crate::http::SentRequest>,
+    /// What it wrote to the key-value store, by bucket and key, once for each key.
+    #[cfg(feature = "kv")]
+    pub writes: Vec<KeyWrite>,
 }
 
 /// An event that a handler published.
@@ -230,11 +253,19 @@ struct Stage {
     scenario: Scenario,
     events: Vec<PublishedEvent>,
     logs: Vec<LogLine>,
+    #[cfg(feature = "kv")]
+    written: kv::Written,
 }
 
 impl Stage {
     fn new(scenario: Scenario) -> Self {
-        Self { scenario, events: Vec::new(), logs: Vec::new() }
+        Self {
+            scenario,
+            events: Vec::new(),
+            logs: Vec::new(),
+            #[cfg(feature = "kv")]
+            written: kv::Written::default(),
+        }
     }
 }
 

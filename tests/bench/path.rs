@@ -6,7 +6,8 @@ use innkeeper_model::clock::{Clock as _, SystemClock};
 use innkeeper_model::execution::{LogLevel, LogLine, Receipt};
 use innkeeper_model::id::{EventId, ExecutionId, RunId, TenantId};
 use innkeeper_store::{
-    Claim, ClaimRequest, Claimed, Durability, Location, NewEvent, QueuedRun, Settlement, Store, Verdict,
+    Claim, ClaimRequest, Claimed, Durability, Location, NewEvent, QueuedRun, RunEnding, Settlement, Store,
+    Verdict,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -90,7 +91,12 @@ async fn settle(store: &Store, runs: Vec<Claimed>) {
         execution_id: run.execution_id,
         is_one_off: run.is_one_off,
         completed_at: time,
-        verdict: Verdict::Success { output: Some("1".to_owned()), writes: Vec::new(), events: Vec::new() },
+        verdict: Verdict::Success {
+            output: Some("1".to_owned()),
+            writes: Vec::new(),
+            events: Vec::new(),
+            on_conflict: RunEnding::End,
+        },
         receipt: Receipt::default(),
         logs: vec![LogLine { at: time, level: LogLevel::Info, message: "a line".to_owned() }],
     };

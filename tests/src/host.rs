@@ -130,7 +130,7 @@ impl TestHost {
 
     /// PUT with a JSON body.
     #[must_use]
-    pub fn put(&self, path: &str, body: &Value) -> Answer {
+    pub fn put_json(&self, path: &str, body: &Value) -> Answer {
         answer(self.agent.put(format!("{}{path}", self.url)).send_json(body))
     }
 
@@ -154,6 +154,13 @@ impl TestHost {
         let lines = self.get(&format!("/v1/executions/{id}/logs")).body["items"].take();
         let messages = lines.as_array().into_iter().flatten().filter_map(|line| line["message"].as_str());
         messages.map(str::to_owned).collect()
+    }
+
+    /// PUT of a body as it is.
+    #[must_use]
+    pub fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
+        let request = self.agent.put(format!("{}{path}", self.url));
+        answer(request.header("content-type", content_type).send(body))
     }
 
     /// PUT of a component's bytes as a plugin.

@@ -13,7 +13,7 @@ pub(crate) fn hello() -> HttpServer {
 }
 
 pub(crate) fn grant(host: &TestHost, plugin: &str, urls: &[&str]) {
-    let answer = host.put(&format!("/v1/plugins/{plugin}/grants"), &json!({"http": urls}));
+    let answer = host.put_json(&format!("/v1/plugins/{plugin}/grants"), &json!({"http": urls}));
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
@@ -195,15 +195,15 @@ fn grants_are_shown_replaced_and_checked() {
     assert_eq!(host.get("/v1/plugins/fetch/grants").body, none);
     let wanted = json!({"http": ["HTTPS://*.Example.com:443"], "keyValue": ["state"], "config": ["token"]});
     let written = json!({"http": ["https://*.example.com"], "keyValue": ["state"], "config": ["token"]});
-    assert_eq!(host.put("/v1/plugins/fetch/grants", &wanted).body, written);
+    assert_eq!(host.put_json("/v1/plugins/fetch/grants", &wanted).body, written);
     let wrong = json!({"http": ["example.com", "https://ok.example", 3], "keyvalue": []});
-    let refused = host.put("/v1/plugins/fetch/grants", &wrong);
+    let refused = host.put_json("/v1/plugins/fetch/grants", &wrong);
     let fields =
         refused.body["errors"].as_array().expect("errors").iter().map(|error| error["field"].clone());
     let mut fields: Vec<Value> = fields.collect();
     fields.sort_by_key(ToString::to_string);
     assert_eq!((refused.status, fields), (422, vec![json!("http[0]"), json!("http[2]"), json!("keyvalue")]));
-    assert_eq!(host.put("/v1/plugins/nobody/grants", &none).status, 404);
+    assert_eq!(host.put_json("/v1/plugins/nobody/grants", &none).status, 404);
     assert_eq!(host.get("/v1/plugins/nobody/grants").status, 404);
     // Grants belong to the name: another version has them too, and so has the host after a restart.
     host.push("fetch", FETCH_STANDARD);

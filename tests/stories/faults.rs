@@ -10,7 +10,7 @@ use innkeeper_model::execution::{FailureKind, LogLevel, LogLine, Receipt};
 use innkeeper_model::id::{Digest, EventId, ExecutionId, RunId, TenantId};
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::retry::RetryPolicy;
-use innkeeper_model::sandbox::KeyValueWrite;
+use innkeeper_model::sandbox::{Expected, KeyValueChange, KeyValueWrite};
 use innkeeper_model::task::{Misfire, Overlap, TaskDefinition, Trigger};
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::{
@@ -234,8 +234,18 @@ fn settlement(verdict: Verdict) -> Settlement {
 }
 
 fn success() -> Verdict {
-    let write = KeyValueWrite { bucket: "b".to_owned(), key: "k".to_owned(), value: Some(vec![1]) };
-    Verdict::Success { output: Some("1".to_owned()), writes: vec![write], events: vec![event(9)] }
+    let write = KeyValueWrite {
+        bucket: "b".to_owned(),
+        key: "k".to_owned(),
+        change: KeyValueChange::Set(vec![1]),
+        expected: Expected::Value(None),
+    };
+    Verdict::Success {
+        output: Some("1".to_owned()),
+        writes: vec![write],
+        events: vec![event(9)],
+        on_conflict: RunEnding::AfterConflict,
+    }
 }
 
 fn retry() -> Verdict {

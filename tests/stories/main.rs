@@ -2,6 +2,7 @@
 //! what must always hold when it is dropped.
 
 mod components;
+mod configuration;
 mod crash;
 mod effects;
 mod egress;
@@ -10,6 +11,11 @@ mod egress_plugins;
 mod faults;
 mod hostile_guests;
 mod hostile_uploads;
+mod granted;
+mod key_value;
+mod key_value_conflicts;
+mod key_value_interfaces;
+mod key_value_plugins;
 mod limits;
 mod main_job;
 mod refusals;

@@ -61,6 +61,17 @@ impl<'a> Fields<'a> {
         self.text(key).unwrap_or_default()
     }
 
+    /// Whether what `key` says is so.
+    pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {
+        match self.value(key)? {
+            Value::Bool(flag) => Some(flag),
+            other => {
+                self.problem(key, "wrong_type", format!("must be `true` or `false`, not {}", kind(&other)));
+                None
+            }
+        }
+    }
+
     /// The number under `key`, from 1 to `max`.
     pub(crate) fn count(&mut self, key: &str, max: u32) -> Option<u32> {
         let value = self.value(key)?;

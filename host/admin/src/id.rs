@@ -36,6 +36,20 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
     }
 }
 
+/// The two parameters of the path, as text.
+pub(crate) struct PathTexts(pub(crate) String, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathTexts {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((first, second)) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found("the path is not UTF-8, so it names nothing that exists"))?;
+        Ok(Self(first, second))
+    }
+}
+
 /// The hexadecimal digits.
 const HEX: [&str; 16] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "D", "E", "F"];
 

@@ -26,6 +26,7 @@ mod query;
 mod problem;
 mod wire;
 
+mod configuration;
 mod events;
 mod executions;
 mod plugins;
@@ -33,6 +34,7 @@ mod schedules;
 mod status;
 mod tasks;
 mod uploads;
+mod values;
 
 pub use auth::{InvalidToken, Token};
 pub use config::AdminConfig;

@@ -76,6 +76,10 @@ impl From<RunnerError> for Problem {
             RunnerError::NotFound { .. } => Self::not_found(error.to_string()),
             RunnerError::NotRunning(_) => Self::new(StatusCode::CONFLICT, "not_running", error.to_string()),
             RunnerError::Refused(refusal) => Self::refused(&refusal),
+            RunnerError::PreconditionFailed(message) => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", message)
+            }
+            RunnerError::WrongSecretKey => Self::internal(error.to_string()),
             RunnerError::ShuttingDown => Self::shutting_down(),
             RunnerError::Store(error) => error.into(),
         }

@@ -122,6 +122,11 @@ impl Parameters {
         .ok()
     }
 
+    /// Any text.
+    pub(crate) fn text(&mut self, key: &str) -> Option<String> {
+        self.take(key)
+    }
+
     fn take(&mut self, key: &str) -> Option<String> {
         let index = self.values.iter().position(|(known, _)| known == key)?;
         Some(self.values.swap_remove(index).1)

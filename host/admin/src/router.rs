@@ -15,7 +15,7 @@ use crate::body::BodyLimit;
 use crate::config::AdminConfig;
 use crate::problem::Problem;
 use crate::uploads::Uploads;
-use crate::{events, executions, gate, grants, plugins, schedules, status, tasks};
+use crate::{configuration, events, executions, gate, grants, plugins, schedules, status, tasks, values};
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
 /// Of the configuration it obeys what concerns requests, not what concerns connections. A caller must not drop the
@@ -78,6 +78,14 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))
         .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace))
+        .route("/v1/kv", get(values::buckets))
+        .route("/v1/kv/{bucket}", get(values::keys))
+        .route("/v1/kv/{bucket}/{key}", get(values::show).put(values::set).delete(values::delete))
+        .route("/v1/config", get(configuration::list))
+        .route(
+            "/v1/config/{key}",
+            get(configuration::show).put(configuration::set).delete(configuration::delete),
+        )
         .route("/v1/presets", get(status::presets))
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Body, Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
@@ -64,12 +65,31 @@ impl Client {
         .await
     }
 
-    /// Puts JSON in the place of what is at a path.
+    /// Puts JSON. The first part of the answer is whether it made something new.
     ///
     /// # Errors
     /// As [`Failure`] tells them apart.
-    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
-        self.send(self.request(Method::PUT, path, &[]).json(body)).await
+    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<(bool, Value), Failure> {
+        let (status, answer) = self.exchange(self.request(Method::PUT, path, &[]).json(body)).await?;
+        Ok((status == StatusCode::CREATED, answer))
+    }
+
+    /// Puts bytes as they are. The answer is whether they made something new.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn put_bytes(&self, path: &[&str], bytes: Vec<u8>) -> Result<bool, Failure> {
+        let request = self.request(Method::PUT, path, &[]);
+        let request = request.header(CONTENT_TYPE, "application/octet-stream").body(bytes);
+        Ok(self.exchange(request).await?.0 == StatusCode::CREATED)
+    }
+
+    /// Reads bytes as they are.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn get_bytes(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
+        Ok(self.receive(self.request(Method::GET, path, &[])).await?.1.into())
     }
 
     /// Deletes what is at a path.
@@ -131,13 +151,18 @@ impl Client {
         Ok(self.exchange(request).await?.1)
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
+    async fn receive(&self, request: RequestBuilder) -> Result<(StatusCode, Bytes), Failure> {
         let answer = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(|error| self.unreachable(error))?;
         if !status.is_success() {
             return Err(Failure::Refused(Problem::from_answer(status.as_u16(), &body)));
         }
+        Ok((status, body))
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
+        let (status, body) = self.receive(request).await?;
         if body.is_empty() {
             return Ok((status, Value::Null));
         }

@@ -1,9 +1,11 @@
 //! The folder that a host owns: two hosts on one database would run everything twice.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
+use innkeeper_runner::SecretKey;
 
 /// A folder that belongs to this process until it is dropped.
 #[derive(Debug)]
@@ -49,6 +51,30 @@ impl DataDirectory {
         options.open(self.database()).map(drop)
     }
 
+    /// The key that secrets are encrypted with. It is made with the first start, readable by nobody else; whoever backs up
+    /// the database needs it too.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, or holds no key.
+    pub(crate) fn secret_key(&self) -> anyhow::Result<SecretKey> {
+        let path = self.path.join("secret.key");
+        let shown = path.display();
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(&path) {
+            Ok(mut file) => {
+                let key = SecretKey::generate();
+                let written = writeln!(file, "{}", key.to_text()).and_then(|()| file.sync_all());
+                written.with_context(|| format!("cannot write the secret key {shown}"))?;
+                Ok(key)
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => crate::config::read_secret_key(&path),
+            Err(error) => Err(anyhow!(error).context(format!("cannot make the secret key {shown}"))),
+        }
+    }
+
     /// The database file.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("innkeeper.db")
@@ -79,6 +105,14 @@ mod tests {
         let owned = DataDirectory::lock(&path).expect("a free folder");
         let refused = DataDirectory::lock(&path).expect_err("a folder in use").to_string();
         assert!(refused.contains(&path.display().to_string()), "{refused}");
+        let key = owned.secret_key().expect("a new key").to_text();
+        assert_eq!(owned.secret_key().expect("the same key").to_text(), key);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(path.join("secret.key")).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
         drop(owned);
         DataDirectory::lock(&path).expect("a folder that is free again");
     }

@@ -22,8 +22,11 @@ pub mod config;
 pub mod dev;
 
 mod client;
+mod configuration;
 mod events;
 mod executions;
+mod input;
+mod key_value;
 mod output;
 mod plugins;
 mod problem;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use innkeeper_admin::AdminConfig;
 use innkeeper_model::clock::{Clock, SystemClock};
 use innkeeper_model::egress::EgressPolicy;
-use innkeeper_runner::{RunnerConfig, TaskRunner};
+use innkeeper_runner::{RunnerConfig, SecretKey, TaskRunner};
 use innkeeper_sandbox::{CompilerProgram, SandboxConfig, WasmSandbox};
 use innkeeper_store::{Location, Store};
 use tokio::net::TcpListener;
@@ -74,7 +74,13 @@ impl Host {
             },
             Arc::clone(&clock),
         )?;
+        let secret_key = match (config.secret_key, &directory) {
+            (Some(key), _) => key,
+            (None, Some(directory)) => directory.secret_key()?,
+            (None, None) => SecretKey::generate(),
+        };
         let settings = RunnerConfig {
+            secret_key: Some(secret_key),
             timezone_data: config.timezone_data,
             timezone: config.timezone,
             concurrency: config.concurrency,

@@ -46,6 +46,9 @@ pub const INTERRUPTIONS_MAX: u32 = 3;
 /// How often an orderly shutdown may put one run back without using up an attempt.
 pub const REQUEUES_MAX: u32 = 5;
 
+/// How often one run may be attempted again because of a conflict without using up an attempt.
+pub const CONFLICTS_MAX: u32 = 10;
+
 /// What becomes of a run that was executing when its host went away without a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {

@@ -1,5 +1,6 @@
 //! The seam between the runner and whatever runs guest code.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::BoxFuture;
@@ -142,6 +143,17 @@ pub trait StateReader: Send + Sync + 'static {
         after: Option<&str>,
         limit: u32,
     ) -> BoxFuture<Result<Vec<String>, StateError>>;
+
+    /// The value under `key` in the tenant's configuration, a secret in plain text. Where there is no configuration, there
+    /// is no value.
+    fn configuration(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+    ) -> BoxFuture<Result<Option<ConfigValue>, StateError>> {
+        let _ = (tenant, key);
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// Stored state could not be read.
@@ -205,6 +217,46 @@ pub struct KeyValueWrite {
     pub bucket: String,
     /// The key.
     pub key: String,
-    /// The new value; `None` deletes.
-    pub value: Option<Vec<u8>>,
+    /// What it does.
+    pub change: KeyValueChange,
+    /// What it relies on.
+    pub expected: Expected,
+}
+
+/// What a write does to a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyValueChange {
+    /// Sets the value.
+    Set(Vec<u8>),
+    /// Deletes the key, if it is there.
+    Delete,
+    /// Adds to the number that is there when the write is applied, whoever else has added to it meanwhile.
+    Add(i64),
+}
+
+/// What a write relies on. If it does not hold when the write is to be applied, that is a conflict, and nothing of the
+/// execution is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing.
+    Anything,
+    /// The key has this value, or is not there.
+    Value(Option<Vec<u8>>),
+}
+
+/// A value of the tenant's configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfigValue {
+    /// The text.
+    pub text: String,
+    /// Whether it is to be kept out of everything that people read.
+    pub is_secret: bool,
+}
+
+/// A secret is not printed, by whatever mistake.
+impl fmt::Debug for ConfigValue {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = if self.is_secret { crate::redact::MARK } else { &self.text };
+        out.debug_struct("ConfigValue").field("text", &text).field("is_secret", &self.is_secret).finish()
+    }
 }

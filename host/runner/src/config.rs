@@ -5,6 +5,8 @@ use std::time::Duration;
 use innkeeper_model::limits::Limits;
 use innkeeper_schedule::zone::{TimezoneData, Zone};
 
+use crate::secret_key::SecretKey;
+
 /// Settings of a runner.
 #[derive(Debug, Clone)]
 pub struct RunnerConfig {
@@ -18,6 +20,8 @@ pub struct RunnerConfig {
     pub limits: Limits,
     /// Bytes of one event's data, as JSON text.
     pub event_data_bytes_max: usize,
+    /// What secrets are encrypted with; without one, none can be stored.
+    pub secret_key: Option<SecretKey>,
     /// How long a shutdown waits for running executions before it interrupts them.
     pub shutdown_grace: Duration,
 }
@@ -30,6 +34,7 @@ impl Default for RunnerConfig {
             concurrency: 256,
             limits: Limits::DEFAULT,
             event_data_bytes_max: 256 << 10,
+            secret_key: None,
             shutdown_grace: Duration::from_secs(25),
         }
     }

@@ -24,6 +24,15 @@ pub enum RunnerError {
     /// The uploaded component was refused.
     #[error("the plugin was refused: {0}")]
     Refused(#[from] Refusal),
+    /// A client's write relied on something that no longer holds.
+    #[error("{0}")]
+    PreconditionFailed(String),
+    /// The stored secrets cannot be read with the key that the host was given.
+    #[error(
+        "the secrets in the database were encrypted with another key: start with the one that they were stored with \
+         (INNKEEPER_SECRET_KEY, --secret-key-file, or the file `secret.key` in the data directory); nothing was changed"
+    )]
+    WrongSecretKey,
     /// The host is shutting down and takes no more work.
     #[error("the host is shutting down")]
     ShuttingDown,

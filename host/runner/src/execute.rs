@@ -7,7 +7,7 @@ use innkeeper_model::event::HOPS_MAX;
 use innkeeper_model::execution::{Execution, ExecutionStatus, Failure, FailureKind};
 use innkeeper_model::id::EventId;
 use innkeeper_model::sandbox::{Effects, Invocation, Outcome, PublishedEvent, Report, StopReason};
-use innkeeper_store::{Claimed, NewEvent, Settled, Settlement, StoreError, Verdict};
+use innkeeper_store::{Claimed, NewEvent, RunEnding, Settled, Settlement, StoreError, Verdict};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::bus::{ChangeKind, ExecutionEnded, Message, TaskChange};
@@ -23,8 +23,12 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
     // The slot is for another as soon as the sandbox is free, unless too many ends wait to be written.
     let _unsettled = shared.unsettled.acquire().await;
     drop(slot);
-    let settlement = settlement(&shared, &claimed, report);
+    let mut settlement = settlement(&shared, &claimed, report);
     if let Some(settled) = settle(&shared, &settlement).await {
+        if let Some(error) = settled.conflict.clone() {
+            settlement.verdict =
+                Verdict::Failure { kind: FailureKind::Conflict, error, run: on_conflict(&shared, &claimed) };
+        }
         tell(&shared, &claimed, settlement, &settled);
         shared.follow(settled.then, &mut None);
     }
@@ -124,7 +128,13 @@ fn success(shared: &Shared, claimed: &Claimed, output: Option<String>, effects: 
         output,
         writes: effects.writes,
         events: effects.events.into_iter().map(publish).collect(),
+        on_conflict: on_conflict(shared, claimed),
     }
+}
+
+/// What becomes of the run if the handler succeeds but its writes conflict with somebody else's.
+fn on_conflict(shared: &Shared, claimed: &Claimed) -> RunEnding {
+    after_failure(claimed, &Failure::new(FailureKind::Conflict, ""), shared.clock.now())
 }
 
 /// Settles, again and again while the store cannot write but may be able to later. `None` if it has stopped, or if the

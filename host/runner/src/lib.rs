@@ -9,6 +9,7 @@
 
 mod task_runner;
 
+mod config_values;
 mod define;
 mod dispatch;
 mod execute;
@@ -23,6 +24,7 @@ mod queue;
 mod schedules;
 mod state;
 mod tasks;
+mod values;
 mod verdict;
 mod why;
 
@@ -31,10 +33,12 @@ pub mod config;
 pub mod error;
 pub mod ids;
 pub mod library;
+pub mod secret_key;
 
 pub use config::RunnerConfig;
 pub use error::RunnerError;
 pub use library::{EmbeddedRunner, EventSubscription, TaskRunnerConfig, create_task_runner};
 pub use publish::Publication;
 pub use query::TaskStats;
+pub use secret_key::SecretKey;
 pub use task_runner::TaskRunner;

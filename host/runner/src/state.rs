@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use innkeeper_model::BoxFuture;
 use innkeeper_model::clock::Clock;
 use innkeeper_model::id::{Digest, ExecutionId, RunId, TaskId, TenantId};
-use innkeeper_model::sandbox::{Sandbox, StateError, StateReader, StopReason};
+use innkeeper_model::sandbox::{ConfigValue, Sandbox, StateError, StateReader, StopReason};
 use innkeeper_model::topic::{PatternIndex, TopicPattern};
-use innkeeper_store::{Consequences, QueuedRun, Store, StoreError};
+use innkeeper_store::{Consequences, QueuedRun, Store, StoreError, StoredConfig};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +21,7 @@ use crate::ids::IdSource;
 use crate::policies::Policies;
 use crate::queue::DispatchQueue;
 use crate::schedules::Schedules;
+use crate::secret_key::{SecretError, SecretKey};
 
 /// Runs that are claimed as they are recorded, at most: a transaction is to stay short.
 const CLAIMED_AT_ONCE_MAX: usize = 256;
@@ -208,7 +209,10 @@ impl Shared {
 }
 
 /// Stored state, as executions may read it.
-pub(crate) struct StoredState(pub(crate) Store);
+pub(crate) struct StoredState {
+    pub(crate) store: Store,
+    pub(crate) secret_key: Option<SecretKey>,
+}
 
 impl StateReader for StoredState {
     fn component(
@@ -216,7 +220,7 @@ impl StateReader for StoredState {
         tenant: &TenantId,
         digest: &Digest,
     ) -> BoxFuture<Result<Option<Arc<[u8]>>, StateError>> {
-        let (store, tenant, digest) = (self.0.clone(), tenant.clone(), *digest);
+        let (store, tenant, digest) = (self.store.clone(), tenant.clone(), *digest);
         Box::pin(async move {
             store.component(&tenant, &digest).await.map_err(|error| StateError(error.to_string()))
         })
@@ -228,7 +232,7 @@ impl StateReader for StoredState {
         bucket: &str,
         key: &str,
     ) -> BoxFuture<Result<Option<Vec<u8>>, StateError>> {
-        let (store, tenant) = (self.0.clone(), tenant.clone());
+        let (store, tenant) = (self.store.clone(), tenant.clone());
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
         Box::pin(async move {
             store.value(&tenant, &bucket, &key).await.map_err(|error| StateError(error.to_string()))
@@ -242,11 +246,33 @@ impl StateReader for StoredState {
         after: Option<&str>,
         limit: u32,
     ) -> BoxFuture<Result<Vec<String>, StateError>> {
-        let (store, tenant) = (self.0.clone(), tenant.clone());
+        let (store, tenant) = (self.store.clone(), tenant.clone());
         let (bucket, after) = (bucket.to_owned(), after.map(str::to_owned));
         Box::pin(async move {
             let keys = store.keys(&tenant, &bucket, after.as_deref(), limit).await;
             keys.map_err(|error| StateError(error.to_string()))
+        })
+    }
+
+    fn configuration(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+    ) -> BoxFuture<Result<Option<ConfigValue>, StateError>> {
+        let (store, tenant, key) = (self.store.clone(), tenant.clone(), key.to_owned());
+        let secret_key = self.secret_key.clone();
+        Box::pin(async move {
+            let stored = store.config_value(&tenant, &key).await;
+            match stored.map_err(|error| StateError(error.to_string()))? {
+                None => Ok(None),
+                Some(StoredConfig::Plain(text)) => Ok(Some(ConfigValue { text, is_secret: false })),
+                Some(StoredConfig::Secret(ciphertext)) => {
+                    let opened = secret_key.ok_or(SecretError::NoKey);
+                    let opened = opened.and_then(|secret_key| secret_key.open(&tenant, &key, &ciphertext));
+                    let text = opened.map_err(|error| StateError(format!("the secret `{key}`: {error}")))?;
+                    Ok(Some(ConfigValue { text, is_secret: true }))
+                }
+            }
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::ids::IdSource;
 use crate::policies::Policies;
 use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
-use crate::{dispatch, fire, presets};
+use crate::{config_values, dispatch, fire, presets};
 
 /// A running task runner; clones share it. Everything is asked for a tenant.
 #[derive(Clone)]
@@ -31,13 +31,15 @@ impl TaskRunner {
     /// dispatch. To be called within a tokio runtime.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`RunnerError::WrongSecretKey`] if the stored secrets were encrypted with another key than the configured one;
+    /// those of the store.
     pub async fn start(
         config: RunnerConfig,
         store: Store,
         sandbox: Arc<dyn Sandbox>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RunnerError> {
+        config_values::check_secret_key(&store, config.secret_key.as_ref()).await?;
         store.ensure_presets(presets::built_in()).await?;
         let recovered = store.recover(clock.now()).await?;
         if recovered.interrupted > 0 {
@@ -122,12 +124,13 @@ async fn share(
 ) -> Result<Shared, RunnerError> {
     let known: BTreeMap<_, _> =
         store.presets().await?.into_iter().map(|preset| (preset.name, preset.cron)).collect();
+    let secret_key = config.secret_key.clone();
     let slots = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
     Ok(Shared {
         schedules: Schedules::new(config.timezone_data.clone()),
         config,
         policies: Policies::load(&store).await?,
-        state_reader: Arc::new(StoredState(store.clone())),
+        state_reader: Arc::new(StoredState { store: store.clone(), secret_key }),
         store,
         sandbox,
         ids: IdSource::new(Arc::clone(&clock)),

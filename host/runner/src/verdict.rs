@@ -2,15 +2,19 @@
 
 use innkeeper_model::execution::{Failure, FailureKind};
 use innkeeper_model::retry::{self, RetryDecision};
-use innkeeper_model::run::REQUEUES_MAX;
+use innkeeper_model::run::{CONFLICTS_MAX, REQUEUES_MAX};
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::{Claimed, RunEnding};
 
 /// Decides what becomes of the run of `claimed`, whose execution failed at `now`. A shutdown puts it back without using
-/// up an attempt, a bounded number of times; everything else is the retry policy's.
+/// up an attempt, and so does a conflict, at once: the handler did nothing wrong. Both do so a bounded number of times;
+/// everything else is the retry policy's.
 pub(crate) fn after_failure(claimed: &Claimed, failure: &Failure, now: Timestamp) -> RunEnding {
     if failure.kind == FailureKind::Interrupted && claimed.requeues < REQUEUES_MAX {
         return RunEnding::PutBack;
+    }
+    if failure.kind == FailureKind::Conflict && claimed.conflicts < CONFLICTS_MAX {
+        return RunEnding::AfterConflict;
     }
     let first = claimed.first_started_at;
     match retry::decide(&claimed.retry, &claimed.run_id, claimed.attempt, failure, first, now) {
@@ -44,6 +48,7 @@ mod tests {
             first_started_at: now,
             has_started: false,
             requeues,
+            conflicts: 0,
             hops: 0,
             plugin: "plugin".parse().expect("a name"),
             digest: Digest::of(b""),
@@ -68,6 +73,17 @@ mod tests {
         assert_eq!(decided(0, 1, FailureKind::Interrupted), RunEnding::PutBack);
         assert_eq!(decided(4, 1, FailureKind::Interrupted), RunEnding::PutBack);
         assert_eq!(decided(5, 1, FailureKind::Interrupted), RunEnding::End);
+    }
+
+    #[test]
+    fn a_conflict_uses_up_no_attempt_ten_times() {
+        let now = Timestamp::from_millis(2_000);
+        let conflict = Failure::new(FailureKind::Conflict, "no");
+        let decided = |conflicts, max_attempts| {
+            after_failure(&Claimed { conflicts, ..claimed(0, max_attempts) }, &conflict, now)
+        };
+        assert_eq!((decided(0, 1), decided(9, 1)), (RunEnding::AfterConflict, RunEnding::AfterConflict));
+        assert_eq!((decided(10, 1), decided(10, 2)), (RunEnding::End, RunEnding::Retry(now)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use innkeeper_model::execution::{Failure, FailureKind, LogLevel, LogLine};
+use innkeeper_model::redact::Redactor;
 use innkeeper_model::sandbox::{Outcome, StopReason};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, Trap, WasmBacktrace};
@@ -52,6 +53,20 @@ pub(crate) fn outcome(ended: Ended, state: &State) -> Outcome {
         Ended::Stopped(reason) => stopped(reason),
     };
     Outcome::Failure(failure)
+}
+
+/// The outcome without the secrets that the guest has read.
+pub(crate) fn redacted(outcome: Outcome, redactor: &Redactor) -> Outcome {
+    if redactor.is_empty() {
+        return outcome;
+    }
+    match outcome {
+        Outcome::Success(output) => Outcome::Success(output.map(|text| redactor.json(&text).unwrap_or(text))),
+        Outcome::Failure(failure) => {
+            let message = redactor.cut_text(&failure.message).into_owned();
+            Outcome::Failure(Failure { message, ..failure })
+        }
+    }
 }
 
 /// The failure of an execution that was stopped from outside.

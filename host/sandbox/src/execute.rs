@@ -154,8 +154,14 @@ pub(crate) fn not_run(failure: Failure) -> Report {
 fn report(ended: Ended, mut state: State, fuel: u64, busy: Duration, watch: Stopwatch) -> Report {
     let now = state.now();
     state.http.report(&mut state.usage);
-    state.logs.lock().close(now);
-    let outcome = classify::outcome(ended, &state);
+    let redactor = state.config.redactor();
+    {
+        let mut logs = state.logs.lock();
+        logs.close(now);
+        // Before anything is told of them: a trap quotes what the guest has printed.
+        logs.redact(&redactor);
+    }
+    let outcome = classify::redacted(classify::outcome(ended, &state), &redactor);
     let mut logs = state.logs.lock();
     let usage = &state.usage;
     let receipt = Receipt {
@@ -172,9 +178,11 @@ fn report(ended: Ended, mut state: State, fuel: u64, busy: Duration, watch: Stop
     };
     let lines = logs.take_lines();
     drop(logs);
-    let events = match outcome {
-        Outcome::Success(_) => state.outbox.into_events(),
-        Outcome::Failure(_) => Vec::new(),
+    let effects = match outcome {
+        Outcome::Success(_) => {
+            Effects { events: state.outbox.into_events(), writes: state.key_value.into_writes() }
+        }
+        Outcome::Failure(_) => Effects::default(),
     };
-    Report { outcome, effects: Effects { events, writes: Vec::new() }, logs: lines, receipt }
+    Report { outcome, effects, logs: lines, receipt }
 }

@@ -1,8 +1,10 @@
 //! What one execution writes: lines in order, up to a limit, the rest counted.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use innkeeper_model::execution::{LogLevel, LogLine};
+use innkeeper_model::redact::Redactor;
 use innkeeper_model::time::Timestamp;
 
 /// One of the two output streams of a guest.
@@ -91,6 +93,20 @@ impl LogBuffer {
             let line = std::mem::take(&mut self.open[output as usize]);
             if !line.is_empty() {
                 self.lines.push(line_of(&line, output.level(), now));
+            }
+        }
+    }
+
+    /// Takes secrets out of the finished lines. Where lines were cut off, a secret may have been cut in two.
+    pub(crate) fn redact(&mut self, redactor: &Redactor) {
+        if redactor.is_empty() {
+            return;
+        }
+        let is_cut = self.dropped_bytes > 0;
+        for line in &mut self.lines {
+            let text = if is_cut { redactor.cut_text(&line.message) } else { redactor.text(&line.message) };
+            if let Cow::Owned(text) = text {
+                line.message = text;
             }
         }
     }
@@ -191,6 +207,17 @@ mod tests {
         buffer.close(NOW);
         assert_eq!(messages(&buffer), [(LogLevel::Info, "1234")]);
         assert_eq!((buffer.written_bytes(), buffer.dropped_bytes()), (9, 4));
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_in_two_is_taken_out_too() {
+        let redactor = Redactor::new(["s3cret-key"]);
+        let mut buffer = LogBuffer::new(30);
+        buffer.log(LogLevel::Info, "the key is s3cret-key", NOW);
+        buffer.log(LogLevel::Info, "s3cret-key", NOW);
+        buffer.redact(&redactor);
+        let lines: Vec<_> = buffer.lines().iter().map(|line| line.message.as_str()).collect();
+        assert_eq!(lines, ["the key is [redacted]", "[redacted]"]);
     }
 
     #[test]

@@ -9,8 +9,10 @@ use innkeeper_model::time::Timestamp;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::capability::config::Config;
 use crate::capability::events::Outbox;
 use crate::capability::http::{Http, Network};
+use crate::capability::keyvalue::KeyValue;
 use crate::capability::wasi::Wasi;
 use crate::logs::Logs;
 use crate::memory::MemoryLimiter;
@@ -40,6 +42,8 @@ pub(crate) struct State {
     pub(crate) memory: MemoryLimiter,
     pub(crate) logs: Logs,
     pub(crate) outbox: Outbox,
+    pub(crate) key_value: KeyValue,
+    pub(crate) config: Config,
     pub(crate) usage: Usage,
     pub(crate) wasi: Wasi,
     pub(crate) http: Http,
@@ -66,6 +70,8 @@ impl State {
             memory: MemoryLimiter::new(limits.memory_bytes.min(memory_bytes_max)),
             logs: Logs::new(limits.log_bytes),
             outbox: Outbox::new(limits.events, event_data_bytes_max),
+            key_value: KeyValue::default(),
+            config: Config::default(),
             usage: Usage::default(),
             wasi: Wasi::default(),
             http: Http::default(),

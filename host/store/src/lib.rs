@@ -4,6 +4,7 @@
 //! transaction; nothing of SQLite shows in a type. It decides nothing that depends on a clock or on chance: instants
 //! and identifiers come in as arguments. An answer is given after the commit.
 
+mod config;
 mod connection;
 mod control;
 mod due;
@@ -31,12 +32,14 @@ mod tenant;
 mod value;
 mod writer;
 
+pub use config::{ConfigEntry, StoredConfig, StoredSecret};
 pub use connection::{Durability, Location};
 pub use control::Deleted;
 pub use due::{DueDecision, DueTask};
 pub use error::StoreError;
 pub use event::{EventReceipt, NewEvent};
 pub use execution::ExecutionFilter;
+pub use key_value::{BucketSize, Condition, KeySize, Written};
 pub use plugin::{Plugin, PluginPut, PluginVersion};
 pub use plugin_policy::PluginPolicy;
 pub use preset::Preset;

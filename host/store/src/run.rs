@@ -86,6 +86,8 @@ pub struct Claimed {
     pub has_started: bool,
     /// How often a shutdown has put the run back.
     pub requeues: u32,
+    /// How often the run was attempted again because of a conflict, without using up an attempt.
+    pub conflicts: u32,
     /// How many events led to the run.
     pub hops: u32,
     /// The plugin.
@@ -161,7 +163,7 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     let sql = "SELECT r.readyAt, t.isPaused, t.overlap, t.concurrency, t.rateLimit, t.rateCount, t.rateWindow,
             r.eventId, r.taskId, r.trigger, coalesce(e.event, r.event), coalesce(e.data, r.data), r.scheduledAt,
             r.attempt, r.firstStartedAt, r.requeues, r.hops, r.plugin, r.pluginDigest, t.metadata, t.retryPolicy,
-            t.limits, t.cron IS NULL AND t.onEvent IS NULL
+            t.limits, t.cron IS NULL AND t.onEvent IS NULL, r.conflicts
         FROM runs r JOIN tasks t ON t.tenant = r.tenant AND t.id = r.taskId
             LEFT JOIN events e ON e.tenant = r.tenant AND e.id = r.eventId
         WHERE r.tenant = ?1 AND r.id = ?2 AND r.state = 'queued'";
@@ -235,6 +237,7 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         retry: row.json(20)?.unwrap_or(RetryPolicy::ONCE),
         limits: row.json(21)?.unwrap_or_default(),
         is_one_off: row.plain(22)?,
+        conflicts: row.plain(23)?,
         rate_left: None,
     })
 }

@@ -47,6 +47,8 @@ pub enum Verdict {
         writes: Vec<KeyValueWrite>,
         /// Events it published.
         events: Vec<NewEvent>,
+        /// What becomes of the run if a write met something else than it relied on.
+        on_conflict: RunEnding,
     },
     /// It failed, and leaves nothing.
     Failure {
@@ -68,6 +70,8 @@ pub enum RunEnding {
     Retry(Timestamp),
     /// The shutdown puts it back, without using up an attempt.
     PutBack,
+    /// A conflict puts it back, to be attempted again at once without using up an attempt.
+    AfterConflict,
 }
 
 /// What followed from a settlement.
@@ -77,6 +81,8 @@ pub struct Settled {
     pub then: Consequences,
     /// Whether the task was a one-off that is done and has been cleaned up.
     pub task_removed: bool,
+    /// Why the execution failed although its handler succeeded: a write met something else than it relied on.
+    pub conflict: Option<String>,
 }
 
 impl Store {
@@ -90,6 +96,42 @@ impl Store {
 }
 
 fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Settled, StoreError> {
+    let Some((error, run)) = write_values(transaction, settlement)? else {
+        return settle_as_decided(transaction, settlement);
+    };
+    let verdict = Verdict::Failure { kind: FailureKind::Conflict, error: error.clone(), run };
+    let failed = Settlement { verdict, ..settlement.clone() };
+    let settled = settle_as_decided(transaction, &failed)?;
+    Ok(Settled { conflict: Some(error), ..settled })
+}
+
+/// Applies the key-value writes of a success. If there is a conflict nothing of them stays, and it says what follows. They
+/// come before everything else, which follows from how this ends.
+fn write_values(
+    connection: &Connection,
+    settlement: &Settlement,
+) -> Result<Option<(String, RunEnding)>, StoreError> {
+    let Verdict::Success { writes, on_conflict, .. } = &settlement.verdict else { return Ok(None) };
+    if writes.is_empty() || !is_running(connection, settlement)? {
+        return Ok(None);
+    }
+    connection.prepare_cached("SAVEPOINT writes")?.execute([])?;
+    let conflict = key_value::apply(connection, &settlement.tenant, writes)?;
+    if conflict.is_some() {
+        connection.prepare_cached("ROLLBACK TO writes")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE writes")?.execute([])?;
+    Ok(conflict.map(|error| (error, *on_conflict)))
+}
+
+/// Whether the execution is still running: it is not if its task was deleted meanwhile.
+fn is_running(connection: &Connection, settlement: &Settlement) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM task_executions WHERE tenant = ?1 AND id = ?2 AND status = 'running'";
+    let key = (settlement.tenant.as_str(), settlement.execution_id.to_string());
+    Ok(connection.prepare_cached(sql)?.exists(key)?)
+}
+
+fn settle_as_decided(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Settled, StoreError> {
     let connection: &Connection = transaction;
     let mut settled = Settled::default();
     let was_running = write_execution(connection, settlement)?;
@@ -99,10 +141,7 @@ fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Sett
     }
     let (tenant, now) = (&settlement.tenant, settlement.completed_at);
     match &settlement.verdict {
-        Verdict::Success { writes, events, .. } => {
-            for write in writes {
-                key_value::write(connection, tenant, write)?;
-            }
+        Verdict::Success { events, .. } => {
             for event in events {
                 let then = event::record(connection, tenant, event, &mut Vec::new().into_iter(), now)?.then;
                 settled.then.queued.extend(then.queued);
@@ -112,7 +151,9 @@ fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Sett
             end_run(connection, settlement)?;
         }
         Verdict::Failure { run: RunEnding::End, .. } => end_run(connection, settlement)?,
-        Verdict::Failure { run: RunEnding::Retry(_), .. } if is_superseded(connection, settlement)? => {
+        Verdict::Failure { run: RunEnding::Retry(_) | RunEnding::AfterConflict, .. }
+            if is_superseded(connection, settlement)? =>
+        {
             end_run(connection, settlement)?;
         }
         Verdict::Failure { run: RunEnding::Retry(at), .. } => {
@@ -120,6 +161,9 @@ fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Sett
         }
         Verdict::Failure { run: RunEnding::PutBack, .. } => {
             settled.then.queued.extend(requeue(connection, settlement, now, "requeues = requeues + 1")?);
+        }
+        Verdict::Failure { run: RunEnding::AfterConflict, .. } => {
+            settled.then.queued.extend(requeue(connection, settlement, now, "conflicts = conflicts + 1")?);
         }
     }
     if settlement.is_one_off {

@@ -183,6 +183,7 @@ impl Target {
             first_started_at: now,
             has_started: false,
             requeues: 0,
+            conflicts: 0,
             hops: origin.hops,
             plugin: self.plugin.clone(),
             digest: self.digest,

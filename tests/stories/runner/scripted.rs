@@ -6,7 +6,8 @@ use innkeeper_model::BoxFuture;
 use innkeeper_model::execution::{Failure, FailureKind, Receipt};
 use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::{
-    Admission, Effects, Invocation, Outcome, PublishedEvent, Refusal, Report, Sandbox, StopReason,
+    Admission, Effects, Invocation, KeyValueWrite, Outcome, PublishedEvent, Refusal, Report, Sandbox,
+    StopReason,
 };
 
 /// What an execution does.
@@ -16,6 +17,8 @@ pub enum Act {
     Succeed(Vec<&'static str>),
     /// It fails in this way.
     Fail(FailureKind),
+    /// It succeeds with this write.
+    Write(KeyValueWrite),
     /// It runs until it is stopped.
     Hang,
     /// It runs until it is stopped, and then succeeds all the same and publishes these events.
@@ -48,7 +51,12 @@ impl Sandbox for Scripted {
         let act = (self.script)(&invocation);
         self.seen.lock().expect("no execution panics").push(invocation);
         Box::pin(async move {
+            let mut writes = Vec::new();
             let (outcome, events) = match act {
+                Act::Write(write) => {
+                    writes.push(write);
+                    (Outcome::Success(None), Vec::new())
+                }
                 Act::Succeed(events) => (Outcome::Success(None), events),
                 Act::Fail(kind) => (Outcome::Failure(Failure::new(kind, "as the script says")), Vec::new()),
                 Act::SucceedWhenStopped(events) => {
@@ -60,7 +68,7 @@ impl Sandbox for Scripted {
             let publish =
                 |name: &str| PublishedEvent { event: name.parse().expect("an event name"), data: None };
             let events = events.into_iter().map(publish).collect();
-            let effects = Effects { events, writes: Vec::new() };
+            let effects = Effects { events, writes };
             Report { outcome, effects, logs: Vec::new(), receipt: Receipt::default() }
         })
     }

@@ -9,3 +9,4 @@ mod schedules;
 mod sockets;
 mod support;
 mod tasks;
+mod values;

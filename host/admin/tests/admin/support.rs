@@ -16,7 +16,7 @@ use innkeeper_model::sandbox::{
     Admission, Effects, Invocation, Outcome, Refusal, Report, Sandbox, StopReason,
 };
 use innkeeper_runner::bus::{Message, Subscription};
-use innkeeper_runner::{RunnerConfig, TaskRunner};
+use innkeeper_runner::{RunnerConfig, SecretKey, TaskRunner};
 use innkeeper_store::{Durability, Location, Store};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -113,7 +113,10 @@ impl Host {
             held: Arc::clone(&held),
         };
         let clock = Arc::new(ManualClock::new("2025-06-01T12:00:00Z".parse().expect("an instant")));
-        let (settings, clock_of_runner) = (RunnerConfig::default(), Arc::clone(&clock));
+        let (settings, clock_of_runner) = (
+            RunnerConfig { secret_key: Some(SecretKey::generate()), ..RunnerConfig::default() },
+            Arc::clone(&clock),
+        );
         let started = TaskRunner::start(settings, store, Arc::new(sandbox), clock_of_runner).await;
         let runner = started.expect("a runner");
         Self { router: router(runner.clone(), &config), runner, clock, admissions, uploads, held }
@@ -124,6 +127,11 @@ impl Host {
         let host = Self::start().await;
         assert_eq!(host.upload("greeter", COMPONENT).await.status, StatusCode::CREATED);
         host
+    }
+
+    /// The routes, for requests whose answer is not JSON.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -1,6 +1,8 @@
 //! The command line, as clap reads it. Values are parsed into types that cannot be wrong wherever there is one.
 
+mod configuration;
 mod execution;
+mod key_value;
 mod plugin;
 mod schedule;
 mod server;
@@ -11,7 +13,9 @@ use std::sync::LazyLock;
 use clap::{Args, Parser, Subcommand};
 use innkeeper_schedule::zone::TimezoneData;
 
+pub use configuration::{ConfigVerb, SetConfig};
 pub use execution::{EventVerb, ExecutionVerb, Publish};
+pub use key_value::{KeyValueVerb, ListKeys, SetValue};
 pub use plugin::{Grant, GrantText, PluginVerb, Push};
 pub use schedule::{Preview, ScheduleVerb};
 pub use server::{DevArgs, ServeArgs};
@@ -86,6 +90,18 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         verb: EventVerb,
+    },
+    /// Look at and change what plugins keep: the key-value store.
+    Kv {
+        /// What to do.
+        #[command(subcommand)]
+        verb: KeyValueVerb,
+    },
+    /// Set and list what plugins are configured with, secrets included.
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ConfigVerb,
     },
     /// Try schedules out.
     Schedule {

@@ -40,6 +40,10 @@ pub struct ServeArgs {
     /// The host's own address stays out of their reach. [default: none]
     #[arg(long, env = "INNKEEPER_EGRESS_ALLOW_NETWORKS", value_name = "NETWORK", value_delimiter = ',')]
     pub egress_allow_network: Option<Vec<String>>,
+    /// File that holds the key secrets are encrypted with: 32 bytes in Base64. Without it, the key is that of
+    /// `INNKEEPER_SECRET_KEY`, or else that of the file secret.key in the data directory, which is made if need be.
+    #[arg(long, env = "INNKEEPER_SECRET_KEY_FILE", value_name = "FILE")]
+    pub secret_key_file: Option<PathBuf>,
     /// File with the tables `[server]` and `[egress]`.
     #[arg(long, env = "INNKEEPER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

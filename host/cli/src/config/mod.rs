@@ -1,6 +1,7 @@
 //! The settings of `serve`: raw from flags, environment and file, then resolved once into values that cannot be wrong.
 
 mod file;
+mod secret_key;
 mod token;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,10 +10,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use innkeeper_admin::Token;
 use innkeeper_model::egress::Network;
+use innkeeper_runner::SecretKey;
 use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData, Zone};
 use innkeeper_store::Durability;
 
 pub use file::{ServerSection, check_keys};
+pub(crate) use secret_key::read as read_secret_key;
 
 use crate::args::ServeArgs;
 
@@ -40,6 +43,8 @@ pub struct ServerConfig {
     pub timezone: Zone,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// What secrets are encrypted with; `None` means the key in the data directory.
+    pub secret_key: Option<SecretKey>,
     /// What clients must show; `None` lets everybody in who can connect.
     pub token: Option<Token>,
     /// Networks that plugins may reach although they are not public.
@@ -77,7 +82,8 @@ impl ServerConfig {
             Some(path) => Some(token::read(path)?),
             None => token.map(|text| token::parse("INNKEEPER_TOKEN", &text)).transpose()?,
         };
-        Self::resolve(args, section, token)
+        let secret_key = secret_key::find(args.secret_key_file.as_deref())?;
+        Ok(Self { secret_key, ..Self::resolve(args, section, token)? })
     }
 
     /// A server for whoever sits at this machine. Where it listens, its listener knows. Its plugins may reach what else
@@ -92,6 +98,7 @@ impl ServerConfig {
             timezone_data: TimezoneData::Bundled,
             timezone: Zone::utc(),
             log_format: LogFormat::Text,
+            secret_key: None,
             token: None,
             egress_allow_networks: Network::LOOPBACK.to_vec(),
         }
@@ -113,6 +120,7 @@ impl ServerConfig {
             timezone: timezone_data.zone(&timezone).context("timezone")?,
             timezone_data,
             log_format: parse_log_format(&text(&args.log_format, file.log_format, "text"))?,
+            secret_key: None,
             token,
             egress_allow_networks: parse_networks(
                 args.egress_allow_network.as_ref().or(file.egress_allow_networks.as_ref()),

@@ -26,6 +26,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether programs read it.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints an answer as JSON, or else what `text` makes of it. An answer without content is nothing in JSON.
     ///
     /// # Errors

@@ -2,10 +2,13 @@
 //!
 //! [`linker`] is the whole list. [`is_offered`] says the same by name, for components that are being admitted.
 
+pub(crate) mod config;
 pub(crate) mod context;
+pub(crate) mod denial;
 pub(crate) mod denied;
 pub(crate) mod events;
 pub(crate) mod http;
+pub(crate) mod keyvalue;
 pub(crate) mod logging;
 pub(crate) mod wasi;
 
@@ -21,6 +24,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     events::add_to_linker(&mut linker)?;
     http::add_to_linker(&mut linker)?;
     logging::add_to_linker(&mut linker)?;
+    keyvalue::add_to_linker(&mut linker)?;
+    config::add_to_linker(&mut linker)?;
     wasi::add_to_linker(&mut linker)?;
     Ok(linker)
 }
@@ -30,6 +35,8 @@ pub(crate) fn is_offered(name: &str) -> bool {
     matches!(name, "innkeeper:plugin/context@0.1.0" | "innkeeper:plugin/events@0.1.0")
         || logging::NAMES.contains(&name)
         || http::is_offered(name)
+        || keyvalue::NAMES.contains(&name)
+        || config::NAMES.contains(&name)
         || wasi::is_offered(name)
         || denied::is_denied(name)
 }
