@@ -4,6 +4,7 @@
 //! WebAssembly engine: a rule that needs one of them to be tested is in the wrong place. Decisions are functions of
 //! `(now, state)`.
 
+pub mod access;
 pub mod clock;
 pub mod event;
 pub mod execution;
@@ -12,12 +13,15 @@ pub mod id;
 pub mod limits;
 pub mod overlap;
 pub mod problem;
+pub mod quarantine;
+pub mod quota;
 pub mod rate;
 pub mod retry;
 pub mod run;
 pub mod sandbox;
 pub mod task;
 pub mod task_config;
+pub mod tenant;
 pub mod time;
 pub mod topic;
 

@@ -75,6 +75,7 @@ mod tests {
             attempts: 0,
             rate_count: 0,
             rate_window: None,
+            pause_reason: None,
             created_at: at(0),
         }
     }

@@ -4,6 +4,7 @@
 //! transaction; nothing of SQLite shows in a type. It decides nothing that depends on a clock or on chance: instants
 //! and identifiers come in as arguments. An answer is given after the commit.
 
+mod audit;
 mod connection;
 mod control;
 mod due;
@@ -25,12 +26,16 @@ mod settle;
 mod skip;
 mod stats;
 mod store;
+mod suspect;
 mod target;
 mod task;
 mod tenant;
+mod tenant_delete;
+mod token;
 mod value;
 mod writer;
 
+pub use audit::AuditEntry;
 pub use connection::{Durability, Location};
 pub use control::Deleted;
 pub use due::{DueDecision, DueTask};
@@ -48,4 +53,7 @@ pub use settle::{RunEnding, Settled, Settlement, Verdict};
 pub use skip::{Skip, SkipReason};
 pub use stats::StoredStats;
 pub use store::Store;
+pub use suspect::Suspect;
 pub use task::{NewTask, Replaced, TaskFilter};
+pub use tenant::TenantUsage;
+pub use token::Token;
