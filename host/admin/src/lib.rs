@@ -13,7 +13,9 @@ mod router;
 mod server;
 mod write_timeout;
 
+mod access;
 mod auth;
+mod bodies;
 mod gate;
 
 mod body;
@@ -25,12 +27,16 @@ mod query;
 mod problem;
 mod wire;
 
+mod audit;
 mod events;
 mod executions;
+mod limits;
 mod plugins;
 mod schedules;
 mod status;
 mod tasks;
+mod tenants;
+mod tokens;
 
 pub use auth::{InvalidToken, Token};
 pub use config::AdminConfig;

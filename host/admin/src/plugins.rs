@@ -73,6 +73,16 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Releases a plugin from quarantine.
+pub(crate) async fn release(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(name): Id<PluginName>,
+) -> Result<impl IntoResponse, Problem> {
+    let resumed = api.runner.release_plugin(&tenant, &name).await?;
+    Ok(Json(wire::Released { resumed }))
+}
+
 /// What can be said before the component is received.
 fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
     if !body::is_of_type(request.headers(), MEDIA_TYPE) {

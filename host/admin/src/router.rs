@@ -5,17 +5,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
-use innkeeper_model::id::TenantId;
+use axum::routing::{delete, get, post, put};
 use innkeeper_runner::TaskRunner;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Token;
+use crate::bodies::Bodies;
 use crate::body::BodyLimit;
 use crate::config::AdminConfig;
 use crate::problem::Problem;
-use crate::{events, executions, gate, plugins, schedules, status, tasks};
+use crate::{audit, events, executions, gate, limits, plugins, schedules, status, tasks, tenants, tokens};
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
 /// Of the configuration it obeys what concerns requests, not what concerns connections. A caller must not drop the
@@ -28,8 +28,7 @@ pub fn router(runner: TaskRunner, config: &AdminConfig) -> Router {
 pub(crate) struct Api {
     pub(crate) runner: TaskRunner,
     pub(crate) token: Option<Token>,
-    /// The one tenant there is.
-    pub(crate) tenant: TenantId,
+    pub(crate) bodies: Arc<Bodies>,
     pub(crate) body: BodyLimit,
     pub(crate) upload: BodyLimit,
     /// Uploads that may be in memory.
@@ -43,7 +42,7 @@ impl Api {
         Arc::new(Self {
             runner,
             token: config.token.clone(),
-            tenant: TenantId::default_tenant(),
+            bodies: Bodies::new(config.bodies_bytes_max),
             body: BodyLimit { bytes_max: config.body_bytes_max, timeout: config.body_timeout },
             upload: BodyLimit { bytes_max: config.upload_bytes_max, timeout: config.upload_timeout },
             uploads: Semaphore::new(config.uploads_max.max(1)),
@@ -69,6 +68,17 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/schedules/preview", post(schedules::preview))
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))
+        .route("/v1/plugins/{name}/limits", get(limits::show).put(limits::replace))
+        .route("/v1/plugins/{name}/release", post(plugins::release))
+        .route("/v1/tenant", get(tenants::show_own))
+        .route("/v1/tenants", get(tenants::list).post(tenants::create))
+        .route("/v1/tenants/{id}", get(tenants::show).patch(tenants::change).delete(tenants::delete))
+        .route("/v1/tenants/{id}/disable", post(tenants::disable))
+        .route("/v1/tenants/{id}/enable", post(tenants::enable))
+        .route("/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/v1/tokens/{id}", delete(tokens::revoke))
+        .route("/v1/tokens/{id}/rotate", post(tokens::rotate))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/presets", get(status::presets))
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))
@@ -86,4 +96,25 @@ async fn no_such_route(uri: Uri) -> Problem {
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {
     Problem::no_such_method(&method, uri.path())
+}
+
+/// Methods and paths of every route, read from the source of this file: the router does not tell.
+#[cfg(test)]
+pub(crate) fn registered() -> Vec<(String, String)> {
+    let source = include_str!("router.rs");
+    let mut routes = Vec::new();
+    for route in source.split(".route(\"").skip(1) {
+        let Some((path, rest)) = route.split_once('"') else { continue };
+        if !path.starts_with('/') {
+            continue;
+        }
+        let handlers = rest.split("\n        .").next().unwrap_or_default();
+        for method in ["get", "post", "put", "patch", "delete"] {
+            if handlers.contains(&format!(" {method}(")) || handlers.contains(&format!(".{method}(")) {
+                routes.push((method.to_uppercase(), path.to_owned()));
+            }
+        }
+    }
+    assert!(routes.len() > 20, "only {} routes were found", routes.len());
+    routes
 }

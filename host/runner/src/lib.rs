@@ -9,6 +9,7 @@
 
 mod task_runner;
 
+mod audit;
 mod define;
 mod dispatch;
 mod execute;
@@ -18,11 +19,17 @@ mod plugins;
 mod policies;
 mod presets;
 mod publish;
+mod quarantine;
 mod query;
 mod queue;
+mod quotas;
 mod schedules;
 mod state;
+mod slots;
 mod tasks;
+mod tenant_status;
+mod tenants;
+mod tokens;
 mod verdict;
 mod why;
 
@@ -33,8 +40,11 @@ pub mod ids;
 pub mod library;
 
 pub use config::RunnerConfig;
+pub use define::define_limits;
 pub use error::RunnerError;
 pub use library::{EmbeddedRunner, EventSubscription, TaskRunnerConfig, create_task_runner};
 pub use publish::Publication;
 pub use query::TaskStats;
 pub use task_runner::TaskRunner;
+pub use tenants::TenantView;
+pub use tokens::Caller;

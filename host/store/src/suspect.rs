@@ -124,7 +124,7 @@ fn pause_tasks(connection: &Connection, version: &Version, crashes: u32) -> Resu
         digest.get(..12).unwrap_or(digest)
     );
     let sql = "UPDATE tasks SET isPaused = 1, pauseReason = ?4, heldRunAt = NULL,
-            nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt END,
+            nextRunAt = CASE WHEN cron IS NULL THEN coalesce(nextRunAt, heldRunAt) END,
             status = CASE status WHEN 'running' THEN status ELSE 'paused' END
         WHERE tenant = ?1 AND plugin = ?2 AND isPaused = 0 AND coalesce(pluginDigest,
             (SELECT activeDigest FROM plugins p WHERE p.tenant = ?1 AND p.name = ?2)) = ?3";
