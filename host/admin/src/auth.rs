@@ -108,7 +108,7 @@ pub(crate) fn identify(
     headers: &HeaderMap,
 ) -> Result<Identity, Problem> {
     let operator = |actor: &str| Identity { role: Role::Operator, tenant: None, actor: actor.to_owned() };
-    let has_operator = token.is_some() || !runner.tokens(None).is_empty();
+    let has_operator = token.is_some() || runner.has_operator_token();
     let given = headers.get(AUTHORIZATION);
     // A host that has no tokens at all cares for none that it is shown.
     if !has_operator && (given.is_none() || !runner.has_tokens()) {

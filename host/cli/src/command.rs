@@ -7,7 +7,7 @@ use clap::Parser as _;
 use crate::args::{Cli, Command};
 use crate::exit::Failure;
 use crate::output::Output;
-use crate::{dev, events, executions, plugins, schedules, serve, tasks};
+use crate::{dev, events, executions, plugins, schedules, serve, tasks, tenants, tokens};
 
 /// Runs the command line of this process. Wrong usage is answered by the parser itself, with exit code 2.
 #[must_use]
@@ -38,6 +38,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Task { verb } => tasks::run(verb, &client()?, output).await,
         Command::Execution { verb } => executions::run(verb, &client()?, output).await,
         Command::Event { verb } => events::run(verb, &client()?, output).await,
+        Command::Tenant { verb } => tenants::run(verb, &client()?, output).await,
+        Command::Token { verb } => tokens::run(verb, &client()?, output).await,
         Command::Schedule { verb } => schedules::run(verb, &client()?, output).await,
         Command::Stats => schedules::stats(&client()?, output).await,
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::args::{PluginVerb, Push};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::output::{Column, Output, bytes, fields, json_text, short_time, time};
+use crate::output::{Column, Output, bytes, count, fields, json_text, short_time, time};
 use crate::progress::Upload;
 
 const COLUMNS: [Column; 4] = [
@@ -36,6 +36,13 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
         PluginVerb::Get { name } => {
             let plugin = client.get(&["plugins", name.as_str()], &[]).await?;
             output.answer(&plugin, describe)?;
+        }
+        PluginVerb::Release { name } => {
+            let answer = client.post(&["plugins", name.as_str(), "release"], None).await?;
+            output.answer(&answer, |answer| {
+                let tasks = answer["resumed"].as_array().map_or(0, Vec::len);
+                format!("{name} is released; {} resumed", count(tasks, "task"))
+            })?;
         }
         PluginVerb::Delete { name } => {
             let answer = client.delete(&["plugins", name.as_str()]).await?;

@@ -73,6 +73,8 @@ impl Host {
             timezone_data: config.timezone_data,
             timezone: config.timezone,
             concurrency: config.concurrency,
+            limits: config.limits,
+            quotas: config.quotas,
             ..RunnerConfig::default()
         };
         let runner = TaskRunner::start(settings, store, Arc::new(sandbox), clock).await?;

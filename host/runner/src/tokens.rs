@@ -38,7 +38,14 @@ pub struct Caller {
 
 /// All tokens, found by the first bytes of their digests.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens(RwLock<HashMap<[u8; 8], Vec<Arc<Known>>>>);
+pub(crate) struct Tokens(RwLock<Index>);
+
+#[derive(Debug, Default)]
+struct Index {
+    by_digest: HashMap<[u8; 8], Vec<Arc<Known>>>,
+    /// How many of them are the operator's.
+    operators: usize,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -59,7 +66,9 @@ impl Tokens {
         self.forget(token.tenant.as_ref(), token.id);
         let mut tokens = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let last_used_at = Mutex::new(token.last_used_at);
-        tokens.entry(place(&token.digest)).or_default().push(Arc::new(Known { token, last_used_at }));
+        tokens.operators += usize::from(token.tenant.is_none());
+        let place = place(&token.digest);
+        tokens.by_digest.entry(place).or_default().push(Arc::new(Known { token, last_used_at }));
     }
 
     fn forget(&self, tenant: Option<&TenantId>, id: TokenId) {
@@ -73,8 +82,13 @@ impl Tokens {
 
     fn retain(&self, keep: impl Fn(&Token) -> bool) {
         let mut tokens = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|_, known| {
-            known.retain(|known| keep(&known.token));
+        let Index { by_digest, operators } = &mut *tokens;
+        by_digest.retain(|_, known| {
+            known.retain(|known| {
+                let is_kept = keep(&known.token);
+                *operators -= usize::from(!is_kept && known.token.tenant.is_none());
+                is_kept
+            });
             !known.is_empty()
         });
     }
@@ -84,12 +98,13 @@ impl Tokens {
     fn find(&self, digest: &Digest) -> Option<Arc<Known>> {
         let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let same = |known: &&Arc<Known>| known.token.digest.as_bytes().ct_eq(digest.as_bytes()).into();
-        tokens.get(&place(digest))?.iter().find(same).cloned()
+        tokens.by_digest.get(&place(digest))?.iter().find(same).cloned()
     }
 
     fn of(&self, tenant: Option<&TenantId>) -> Vec<Token> {
         let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let of_tenant = tokens.values().flatten().filter(|known| known.token.tenant.as_ref() == tenant);
+        let all = tokens.by_digest.values().flatten();
+        let of_tenant = all.filter(|known| known.token.tenant.as_ref() == tenant);
         let mut found: Vec<_> = of_tenant.map(|known| known.current()).collect();
         found.sort_unstable_by_key(|token| token.id);
         found
@@ -150,7 +165,13 @@ impl TaskRunner {
     /// Whether there is any token, of whomever.
     #[must_use]
     pub fn has_tokens(&self) -> bool {
-        !self.0.tokens.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.0.tokens.0.read().unwrap_or_else(PoisonError::into_inner).by_digest.is_empty()
+    }
+
+    /// Whether there is a token of the operator's.
+    #[must_use]
+    pub fn has_operator_token(&self) -> bool {
+        self.0.tokens.0.read().unwrap_or_else(PoisonError::into_inner).operators > 0
     }
 
     /// The tokens of a tenant, or the operator's, the oldest first.

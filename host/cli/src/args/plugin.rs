@@ -17,6 +17,11 @@ pub enum PluginVerb {
         /// Its name.
         name: PluginName,
     },
+    /// Release a plugin from quarantine, and resume its tasks. For the operator.
+    Release {
+        /// Its name.
+        name: PluginName,
+    },
     /// Delete a plugin that no task names.
     Delete {
         /// Its name.

@@ -27,6 +27,12 @@ pub struct ServerSection {
     pub timezone_data: Option<String>,
     /// `logFormat`: `text` or `json`.
     pub log_format: Option<String>,
+    /// The table `[limits]`: what one execution may use at most, in the names of a task's `limits`.
+    #[serde(skip)]
+    pub limits: Option<toml::Value>,
+    /// The table `[quotas]`: what all of one tenant may use, unless the operator sets something else for it.
+    #[serde(skip)]
+    pub quotas: Option<toml::Value>,
 }
 
 impl ServerSection {
@@ -46,12 +52,16 @@ impl ServerSection {
     /// As [`ServerSection::read`].
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let mut file: toml::Table = text.parse()?;
-        check_keys(&file, &["server"], "")?;
-        let Some(section) = file.remove("server") else { return Ok(Self::default()) };
+        check_keys(&file, &["server", "limits", "quotas"], "")?;
+        let (limits, quotas) = (file.remove("limits"), file.remove("quotas"));
+        let Some(section) = file.remove("server") else {
+            return Ok(Self { limits, quotas, ..Self::default() });
+        };
         if let Some(table) = section.as_table() {
             check_keys(table, &KEYS, "server.")?;
         }
-        section.try_into().context("[server]")
+        let section: Self = section.try_into().context("[server]")?;
+        Ok(Self { limits, quotas, ..section })
     }
 }
 

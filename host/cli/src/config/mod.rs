@@ -1,6 +1,7 @@
 //! The settings of `serve`: raw from flags, environment and file, then resolved once into values that cannot be wrong.
 
 mod file;
+mod tenancy;
 mod token;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use innkeeper_admin::Token;
+use innkeeper_model::limits::Limits;
+use innkeeper_model::quota::Quotas;
 use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData, Zone};
 use innkeeper_store::Durability;
 
@@ -39,6 +42,10 @@ pub struct ServerConfig {
     pub timezone: Zone,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// What one execution may use at most.
+    pub limits: Limits,
+    /// What all of one tenant may use, unless something else is set for it.
+    pub quotas: Quotas,
     /// What clients must show; `None` lets everybody in who can connect.
     pub token: Option<Token>,
 }
@@ -88,6 +95,8 @@ impl ServerConfig {
             timezone_data: TimezoneData::Bundled,
             timezone: Zone::utc(),
             log_format: LogFormat::Text,
+            limits: Limits::DEFAULT,
+            quotas: Quotas::DEFAULT,
             token: None,
         }
     }
@@ -108,6 +117,8 @@ impl ServerConfig {
             timezone: timezone_data.zone(&timezone).context("timezone")?,
             timezone_data,
             log_format: parse_log_format(&text(&args.log_format, file.log_format, "text"))?,
+            limits: tenancy::limits(file.limits)?,
+            quotas: tenancy::quotas(file.quotas)?,
             token,
         };
         ensure!(
