@@ -64,6 +64,7 @@ impl Host {
         let sandbox = WasmSandbox::new(
             SandboxConfig {
                 concurrency: config.concurrency,
+                memory_bytes_max: config.limits.memory_bytes,
                 cache_dir: directory.as_ref().map(DataDirectory::cache),
                 ..SandboxConfig::default()
             },
