@@ -4,13 +4,17 @@
 mod components;
 mod crash;
 mod effects;
+mod fairness;
 mod faults;
 mod limits;
 mod main_job;
+mod quarantine;
 mod refusals;
 mod retries;
 mod runner;
 mod schema;
 mod shutdown;
 mod specification;
+mod tenants;
+mod tenants_schema;
 mod tidy;

@@ -97,24 +97,3 @@ async fn no_such_route(uri: Uri) -> Problem {
 async fn no_such_method(method: Method, uri: Uri) -> Problem {
     Problem::no_such_method(&method, uri.path())
 }
-
-/// Methods and paths of every route, read from the source of this file: the router does not tell.
-#[cfg(test)]
-pub(crate) fn registered() -> Vec<(String, String)> {
-    let source = include_str!("router.rs");
-    let mut routes = Vec::new();
-    for route in source.split(".route(\"").skip(1) {
-        let Some((path, rest)) = route.split_once('"') else { continue };
-        if !path.starts_with('/') {
-            continue;
-        }
-        let handlers = rest.split("\n        .").next().unwrap_or_default();
-        for method in ["get", "post", "put", "patch", "delete"] {
-            if handlers.contains(&format!(" {method}(")) || handlers.contains(&format!(".{method}(")) {
-                routes.push((method.to_uppercase(), path.to_owned()));
-            }
-        }
-    }
-    assert!(routes.len() > 20, "only {} routes were found", routes.len());
-    routes
-}

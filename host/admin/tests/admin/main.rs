@@ -3,9 +3,15 @@
 mod access;
 mod audit;
 mod events;
+mod isolation;
+mod limits;
+mod matrix;
 mod plugins;
+mod registered;
 mod routes;
 mod schedules;
 mod sockets;
 mod support;
 mod tasks;
+mod tenants;
+mod tokens;
