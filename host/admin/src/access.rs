@@ -65,11 +65,12 @@ pub(crate) fn is_noted(method: &Method, pattern: &str) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../tests/admin/registered.rs"]
+mod registered;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    #[path = "../../tests/admin/registered.rs"]
-    mod registered;
 
     #[test]
     fn every_route_is_in_the_table_and_the_table_has_nothing_else() {

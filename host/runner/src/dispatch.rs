@@ -82,6 +82,7 @@ async fn start(
             let now = shared.clock.now();
             let mut queue = shared.lock_queue();
             for run in runs {
+                queue.answered(&run);
                 queue.free(&run.tenant, 1);
                 queue.push(run, now);
             }
@@ -102,6 +103,7 @@ async fn start(
 /// Tells the queue what came of a claim; the execution, if there is one to be started.
 fn note(shared: &Shared, run: QueuedRun, claim: Claim) -> Option<Box<Claimed>> {
     let mut queue = shared.lock_queue();
+    queue.answered(&run);
     if let Claim::Started(claimed) = claim {
         queue.passed(&run, claimed.rate_left.unwrap_or(1));
         return Some(claimed);

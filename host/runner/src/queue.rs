@@ -86,9 +86,14 @@ impl DispatchQueue {
             taken.extend(run);
         }
         for run in &taken {
-            self.forget_run(run);
+            self.known.remove(&run.run_id);
         }
         taken
+    }
+
+    /// Notes that the claim of a run that was taken is answered. Until then it counts as one that waits.
+    pub(crate) fn answered(&mut self, run: &QueuedRun) {
+        self.count_down(&run.tenant, 1);
     }
 
     /// Has a tenant take part with this share from now on.

@@ -12,15 +12,15 @@ async fn same(host: &Host, token: &str, (method, path): (&str, &str), body: &Val
     let mut answers = Vec::new();
     for name in [theirs, none] {
         let body = (method != "GET").then(|| fill(body, name));
-        let path = path.replace("{}", name);
+        let path = path.replace("NAME", name);
         let Answer { status, body, .. } = host.ask(method, &path, token, body).await;
-        answers.push((status, body.to_string().replace(name, "{}")));
+        answers.push((status, body.to_string().replace(name, "NAME")));
     }
     assert_eq!(answers[0], answers[1], "{method} {path}");
 }
 
 fn fill(body: &Value, name: &str) -> Value {
-    serde_json::from_str(&body.to_string().replace("{}", name)).expect("JSON")
+    serde_json::from_str(&body.to_string().replace("NAME", name)).expect("JSON")
 }
 
 #[tokio::test]
@@ -41,40 +41,40 @@ async fn what_is_anothers_is_not_there() {
     let empty = json!({});
     let tasks = ("theirs", "nobody");
     for route in [
-        ("GET", "/v1/tasks/{}"),
-        ("DELETE", "/v1/tasks/{}"),
-        ("POST", "/v1/tasks/{}/pause"),
-        ("POST", "/v1/tasks/{}/resume"),
-        ("POST", "/v1/tasks/{}/run"),
-        ("GET", "/v1/tasks/{}/next-runs"),
-        ("GET", "/v1/tasks/{}/skips"),
-        ("GET", "/v1/tasks/{}/executions"),
-        ("GET", "/v1/tasks?cursor={}"),
+        ("GET", "/v1/tasks/NAME"),
+        ("DELETE", "/v1/tasks/NAME"),
+        ("POST", "/v1/tasks/NAME/pause"),
+        ("POST", "/v1/tasks/NAME/resume"),
+        ("POST", "/v1/tasks/NAME/run"),
+        ("GET", "/v1/tasks/NAME/next-runs"),
+        ("GET", "/v1/tasks/NAME/skips"),
+        ("GET", "/v1/tasks/NAME/executions"),
+        ("GET", "/v1/tasks?cursor=NAME"),
     ] {
         same(&host, &other.0, route, &empty, tasks).await;
     }
     for route in [
-        ("GET", "/v1/executions/{}"),
-        ("GET", "/v1/executions/{}/logs"),
-        ("POST", "/v1/executions/{}/cancel"),
-        ("GET", "/v1/tasks/own/executions?cursor={}"),
+        ("GET", "/v1/executions/NAME"),
+        ("GET", "/v1/executions/NAME/logs"),
+        ("POST", "/v1/executions/NAME/cancel"),
+        ("GET", "/v1/tasks/own/executions?cursor=NAME"),
     ] {
         same(&host, &other.0, route, &empty, (&execution, NOWHERE)).await;
     }
     for route in [
-        ("GET", "/v1/plugins/{}"),
-        ("DELETE", "/v1/plugins/{}"),
-        ("GET", "/v1/plugins/{}/limits"),
-        ("PUT", "/v1/plugins/{}/limits"),
+        ("GET", "/v1/plugins/NAME"),
+        ("DELETE", "/v1/plugins/NAME"),
+        ("GET", "/v1/plugins/NAME/limits"),
+        ("PUT", "/v1/plugins/NAME/limits"),
     ] {
         same(&host, &other.0, route, &empty, ("greeter", "nowhere")).await;
     }
-    for route in [("DELETE", "/v1/tokens/{}"), ("POST", "/v1/tokens/{}/rotate")] {
+    for route in [("DELETE", "/v1/tokens/NAME"), ("POST", "/v1/tokens/NAME/rotate")] {
         same(&host, &other.0, route, &empty, (&one.1, NOWHERE)).await;
     }
-    let by_name = json!({"id": "own", "type": "event", "onEvent": "x", "plugin": "{}"});
+    let by_name = json!({"id": "own", "type": "event", "onEvent": "x", "plugin": "NAME"});
     same(&host, &other.0, ("POST", "/v1/tasks"), &by_name, ("greeter", "nowhere")).await;
-    let by_digest = json!({"id": "own", "type": "event", "onEvent": "x", "plugin": "greeter@{}"});
+    let by_digest = json!({"id": "own", "type": "event", "onEvent": "x", "plugin": "greeter@NAME"});
     let no_digest = "0".repeat(64);
     same(&host, &other.0, ("POST", "/v1/tasks"), &by_digest, (&digest, &no_digest)).await;
     same(&host, &other.0, ("PUT", "/v1/tasks/own"), &by_digest, (&digest, &no_digest)).await;
