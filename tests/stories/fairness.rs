@@ -58,8 +58,10 @@ impl Stage {
         let ends = Arc::new(Semaphore::new(0));
         let sandbox = Arc::new(Held { starts: sender, ends: Arc::clone(&ends) });
         let store = Store::open(&Location::Memory, Durability::Normal).expect("a store");
-        let config = RunnerConfig { concurrency: slots, shutdown_grace: Duration::ZERO, ..RunnerConfig::default() };
-        let runner = TaskRunner::start(config, store, sandbox, Arc::new(SystemClock)).await.expect("a runner");
+        let config =
+            RunnerConfig { concurrency: slots, shutdown_grace: Duration::ZERO, ..RunnerConfig::default() };
+        let runner =
+            TaskRunner::start(config, store, sandbox, Arc::new(SystemClock)).await.expect("a runner");
         Self { runner, starts, ends }
     }
 

@@ -31,8 +31,11 @@ fn refusal(output: &Output) -> String {
 #[test]
 fn the_operator_sets_up_tenants_and_no_secret_is_in_a_log_or_in_the_database() {
     let host = TestHost::start();
-    let created =
-        answer(&run(&host, &["--json", "tenant", "create", "acme", "--weight", "2", "--quota", "tasks=1"], &[]));
+    let created = answer(&run(
+        &host,
+        &["--json", "tenant", "create", "acme", "--weight", "2", "--quota", "tasks=1"],
+        &[],
+    ));
     assert_eq!(created["effectiveQuotas"]["tasks"], 1);
     let acme = [("INNKEEPER_TENANT", "acme")];
     let token = &["--json", "token", "create", "--name", "ci", "--role", "admin"];

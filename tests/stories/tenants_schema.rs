@@ -16,8 +16,10 @@ const OF_THE_HOST: [(&str, &str); 3] = [
 /// Statements over the rows of all tenants, each with its reason. The text is what it begins with.
 const OVER_ALL_TENANTS: &[(&str, &str)] = &[
     ("SELECT min(nextRunAt) AS due FROM tasks", "the earliest due time of the host; it names no row"),
-    ("DELETE FROM operator_tokens", "the operator's own"),
-    ("SELECT 1 FROM suspects", "whether any version is a suspect; it names no row"),
+    (
+        "SELECT * FROM runs WHERE state = 'queued' ORDER BY id",
+        "the queue of the host; each row tells whose it is",
+    ),
 ];
 
 fn names(database: &Connection, sql: &str, of: &str) -> Vec<String> {
@@ -41,10 +43,13 @@ fn the_tenant_is_part_of_every_key_and_reference() {
     for table in &tables {
         let columns = names(&database, "SELECT name FROM pragma_table_info(?1)", table);
         assert!(columns.iter().any(|column| column == "tenant"), "{table} does not say whose its rows are");
-        let key = names(&database, "SELECT name FROM pragma_table_info(?1) WHERE pk > 0", table);
+        let key = names(&database, "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk", table);
         // A row number is no name that anybody could use.
         let is_numbered = key == ["id"] && is_integer(&database, table);
-        assert!(is_numbered || key.first().is_some_and(|first| first == "tenant"), "the key of {table}: {key:?}");
+        assert!(
+            is_numbered || key.first().is_some_and(|first| first == "tenant"),
+            "the key of {table}: {key:?}"
+        );
         let unique = "SELECT name FROM pragma_index_list(?1) WHERE \"unique\" = 1 AND origin <> 'pk'";
         for index in names(&database, unique, table) {
             let columns = names(&database, "SELECT name FROM pragma_index_info(?1)", &index);
@@ -73,7 +78,7 @@ fn every_statement_names_the_tenant() {
     let host = TestHost::start();
     let tables: BTreeSet<String> = tables(&host.database()).into_iter().collect();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("host").join("store/src");
-    let mut statements = 0;
+    let (mut statements, mut unnamed) = (0, Vec::new());
     for path in files(&source) {
         let text = std::fs::read_to_string(&path).expect("source is text");
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -81,9 +86,12 @@ fn every_statement_names_the_tenant() {
             statements += 1;
             let names_it = words(&statement).any(|word| word == "tenant");
             let is_exception = OVER_ALL_TENANTS.iter().any(|(begin, _)| statement.starts_with(begin));
-            assert!(names_it || is_exception, "{}: no tenant in `{statement}`", path.display());
+            if !names_it && !is_exception {
+                unnamed.push(format!("{}: `{statement}`", path.display()));
+            }
         }
     }
+    assert!(unnamed.is_empty(), "the tenant is in none of these: {unnamed:#?}");
     assert!(statements > 60, "only {statements} statements were found");
 }
 
@@ -102,7 +110,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// The string literals of a source, white space made one blank. Comments have no quotes in this crate's house style.
 fn literals(source: &str) -> Vec<String> {
-    let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String =
+        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let mut literals = Vec::new();
     let mut characters = code.chars();
     while let Some(character) = characters.next() {
@@ -123,12 +132,14 @@ fn literals(source: &str) -> Vec<String> {
 }
 
 fn is_statement_over(text: &str, tables: &BTreeSet<String>) -> bool {
-    let is_statement = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "].iter().any(|verb| text.starts_with(verb));
+    let is_statement =
+        ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "].iter().any(|verb| text.starts_with(verb));
     let of = |word: &str| matches!(word, "FROM" | "INTO" | "UPDATE" | "JOIN");
     let words: Vec<_> = words(text).collect();
     is_statement && words.windows(2).any(|pair| of(pair[0]) && tables.contains(pair[1]))
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|character: char| !character.is_alphanumeric() && character != '_').filter(|word| !word.is_empty())
+    text.split(|character: char| !character.is_alphanumeric() && character != '_')
+        .filter(|word| !word.is_empty())
 }

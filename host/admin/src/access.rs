@@ -86,7 +86,10 @@ mod tests {
     #[test]
     fn looking_needs_less_than_changing() {
         for (method, path, role) in ROUTES {
-            assert!(*method == "GET" || *path == "/v1/schedules/preview" || *role >= Writer, "{method} {path}");
+            assert!(
+                *method == "GET" || *path == "/v1/schedules/preview" || *role >= Writer,
+                "{method} {path}"
+            );
         }
         assert_eq!(least_role(&Method::HEAD, "/v1/tasks"), Reader);
         assert_eq!(least_role(&Method::DELETE, "/v1/tasks"), Operator);

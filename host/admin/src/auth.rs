@@ -47,9 +47,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Tenant {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match parts.extensions.get::<Scope>() {
             Some(Scope::Tenant(tenant)) => Ok(Self(tenant.clone())),
-            Some(Scope::Unknown(name)) => {
-                Err(Problem::not_found(format!("the tenant `{name}` of the header `Innkeeper-Tenant` does not exist")))
-            }
+            Some(Scope::Unknown(name)) => Err(Problem::not_found(format!(
+                "the tenant `{name}` of the header `Innkeeper-Tenant` does not exist"
+            ))),
             None => Err(Problem::internal("a request reached its handler without a tenant")),
         }
     }
@@ -125,7 +125,9 @@ pub(crate) fn identify(
     }
     let caller = std::str::from_utf8(secret).ok().and_then(|secret| runner.authenticate(secret));
     let Some(caller) = caller else {
-        return Err(Problem::unauthorized("the token is not one that this host knows, or it is no longer good"));
+        return Err(Problem::unauthorized(
+            "the token is not one that this host knows, or it is no longer good",
+        ));
     };
     let actor = format!("{} ({})", caller.name, caller.token);
     Ok(Identity { role: caller.role, tenant: caller.tenant, actor })
@@ -137,16 +139,21 @@ pub(crate) fn scope(identity: &Identity, runner: &TaskRunner, headers: &HeaderMa
     let named = named.filter(|name| !name.is_empty());
     let Some(own) = &identity.tenant else {
         let Some(name) = named else { return Ok(Scope::Tenant(TenantId::default_tenant())) };
-        let found = name.parse().ok().filter(|id| {
-            runner.tenant_status(id).is_some_and(|status| status != TenantStatus::Deleting)
-        });
+        let found = name
+            .parse()
+            .ok()
+            .filter(|id| runner.tenant_status(id).is_some_and(|status| status != TenantStatus::Deleting));
         return Ok(found.map_or(Scope::Unknown(name), Scope::Tenant));
     };
     match runner.tenant_status(own) {
         Some(TenantStatus::Active) => {}
         Some(TenantStatus::Disabled) => return Err(Problem::tenant_disabled(own)),
         // The token goes with the tenant; here it is only a moment early.
-        _ => return Err(Problem::unauthorized("the token is not one that this host knows, or it is no longer good")),
+        _ => {
+            return Err(Problem::unauthorized(
+                "the token is not one that this host knows, or it is no longer good",
+            ));
+        }
     }
     if named.is_some_and(|name| name != own.as_str()) {
         let detail = "the token belongs to another tenant than the header `Innkeeper-Tenant` names";

@@ -89,9 +89,8 @@ impl Noted {
             _ => TenantId::default_tenant(),
         };
         let is_noted = access::is_noted(request.method(), pattern);
-        let entry = is_noted.then(|| {
-            (identity.actor.clone(), request.method().to_string(), request.uri().path().to_owned())
-        });
+        let entry = is_noted
+            .then(|| (identity.actor.clone(), request.method().to_string(), request.uri().path().to_owned()));
         Self { tenant, entry }
     }
 

@@ -221,8 +221,10 @@ impl Problem {
 
     /// The bodies of other requests of the tenant take all the memory that they may.
     pub(crate) fn too_many_bodies() -> Self {
-        let detail = "requests in progress take all the memory that they may: send fewer at once, or smaller ones";
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_bodies", detail).retry_after(Duration::from_secs(1))
+        let detail =
+            "requests in progress take all the memory that they may: send fewer at once, or smaller ones";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_bodies", detail)
+            .retry_after(Duration::from_secs(1))
     }
 
     /// Whole seconds, and never so few that it would be too early.

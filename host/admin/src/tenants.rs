@@ -9,7 +9,7 @@ use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
 use innkeeper_model::id::TenantId;
 use innkeeper_model::problem::FieldError;
-use innkeeper_model::quota::{Quotas, QuotaWishes};
+use innkeeper_model::quota::{QuotaWishes, Quotas};
 use innkeeper_model::tenant::{TenantSettings, TenantStatus};
 use innkeeper_model::time::Timestamp;
 use innkeeper_runner::TenantView;
@@ -80,10 +80,7 @@ pub(crate) async fn change(
     Ok(Json(Shown::from(api.runner.set_tenant(&id, settings).await?)))
 }
 
-pub(crate) async fn delete(
-    State(api): State<Arc<Api>>,
-    Id(id): Id<TenantId>,
-) -> Result<StatusCode, Problem> {
+pub(crate) async fn delete(State(api): State<Arc<Api>>, Id(id): Id<TenantId>) -> Result<StatusCode, Problem> {
     api.runner.delete_tenant(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -175,10 +172,11 @@ fn read_id(id: &Value, problems: &mut Vec<FieldError>) -> Option<TenantId> {
             return None;
         }
     };
-    text.parse().map_err(|error: innkeeper_model::id::InvalidId| {
-        problems.push(FieldError::new("id", "invalid_id", error.to_string()));
-    })
-    .ok()
+    text.parse()
+        .map_err(|error: innkeeper_model::id::InvalidId| {
+            problems.push(FieldError::new("id", "invalid_id", error.to_string()));
+        })
+        .ok()
 }
 
 const KEYS: [&str; 4] = ["weight", "timezone", "limits", "quotas"];

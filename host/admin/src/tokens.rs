@@ -112,7 +112,8 @@ impl Wanted {
         if parsed.is_none() && !role.is_empty() {
             let known = Role::ALL.map(Role::as_str);
             let message = format!("`{role}` is none of `{}`", known.join("`, `"));
-            problems.push(FieldError::new("role", "unknown_value", message).suggesting(nearest(&role, known)));
+            problems
+                .push(FieldError::new("role", "unknown_value", message).suggesting(nearest(&role, known)));
         }
         let expires_at = at.or_else(|| after.map(|after| now.saturating_add(after)));
         match parsed {

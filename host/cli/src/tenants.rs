@@ -53,7 +53,9 @@ pub(crate) async fn run(verb: TenantVerb, client: &Client, output: Output) -> Re
         }
         TenantVerb::Delete { id, confirm } => {
             if id != confirm {
-                return Err(Failure::usage(format!("--confirm names `{confirm}`, not `{id}`: nothing is deleted")));
+                return Err(Failure::usage(format!(
+                    "--confirm names `{confirm}`, not `{id}`: nothing is deleted"
+                )));
             }
             let answer = client.delete(&["tenants", id.as_str()]).await?;
             output.answer(&answer, |_| format!("{id} is deleted, with everything it owned"))?;

@@ -1,6 +1,6 @@
 //! Who may ask for what: roles, and the secrets that stand for them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,10 @@ impl Secret {
     #[must_use]
     pub fn from_random(random: [u8; 32]) -> Self {
         let mut text = SECRET_PREFIX.to_owned();
-        random.iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
+        for byte in random {
+            // A string takes all that is written to it.
+            let _ = write!(text, "{byte:02x}");
+        }
         let check = check(&text);
         Self(text + &check)
     }

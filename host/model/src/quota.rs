@@ -159,7 +159,12 @@ pub struct Exceeded {
 impl fmt::Display for Exceeded {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { quota, value, .. } = self;
-        write!(out, "this would exceed the tenant's quota `{}` of {value}: {}", quota.as_str(), quota.remedy())?;
+        write!(
+            out,
+            "this would exceed the tenant's quota `{}` of {value}: {}",
+            quota.as_str(),
+            quota.remedy()
+        )?;
         out.write_str(", or have the operator raise it")
     }
 }

@@ -62,12 +62,7 @@ pub struct TenantSettings {
 
 impl Default for TenantSettings {
     fn default() -> Self {
-        Self {
-            weight: 1,
-            timezone: None,
-            limits: LimitWishes::default(),
-            quotas: QuotaWishes::default(),
-        }
+        Self { weight: 1, timezone: None, limits: LimitWishes::default(), quotas: QuotaWishes::default() }
     }
 }
 

@@ -11,7 +11,8 @@ impl TaskRunner {
     /// moment later; if it cannot be, the log says so.
     pub fn note_audit(&self, tenant: &TenantId, actor: String, method: String, path: String, status: u16) {
         let (store, tenant) = (self.0.store.clone(), tenant.clone());
-        let entry = AuditEntry { id: self.0.ids.next(AuditId::new), at: self.now(), actor, method, path, status };
+        let entry =
+            AuditEntry { id: self.0.ids.next(AuditId::new), at: self.now(), actor, method, path, status };
         self.0.loops.spawn(async move {
             if let Err(error) = store.note_audit(&tenant, entry).await {
                 tracing::error!(%tenant, %error, "audit.note failed");

@@ -101,10 +101,8 @@ async fn admit(
     let kept = shared.open_tenant(tenant)?;
     shared.admit_events(&kept, u64::try_from(events.len()).unwrap_or(u64::MAX))?;
     let bytes = events.iter().filter_map(|event| event.data.as_ref()).map(String::len).sum::<usize>();
-    let more = TenantUsage {
-        stored_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-        ..TenantUsage::default()
-    };
+    let more =
+        TenantUsage { stored_bytes: u64::try_from(bytes).unwrap_or(u64::MAX), ..TenantUsage::default() };
     shared.admit_stored(&kept, more).await?;
     let room = shared.room(&kept, heard)?;
     kept.meters.add(more);

@@ -64,7 +64,9 @@ impl Suspects {
             suspect.tenant == *tenant && suspect.plugin == *plugin && suspect.quarantined_at.is_some()
         });
         Some(if is_quarantined {
-            format!("its plugin `{plugin}` is quarantined until the operator releases it or a new version is pushed")
+            format!(
+                "its plugin `{plugin}` is quarantined until the operator releases it or a new version is pushed"
+            )
         } else {
             format!("its plugin `{plugin}` ran when the host crashed, and such plugins run one at a time")
         })

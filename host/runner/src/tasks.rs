@@ -176,7 +176,11 @@ impl TaskRunner {
     }
 
     /// Resumes a task, whoever paused it.
-    pub(crate) async fn resume_task_anyhow(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
+    pub(crate) async fn resume_task_anyhow(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+    ) -> Result<bool, RunnerError> {
         let shared = &self.0;
         let task = self.get_task(tenant, id).await?;
         let schedule = query::schedule(&task, &shared.schedules);

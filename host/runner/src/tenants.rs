@@ -117,10 +117,8 @@ impl Shared {
     }
 
     fn share_of(&self, kept: &Kept, tenants: usize) -> Share {
-        let most = kept
-            .quotas
-            .concurrency
-            .unwrap_or_else(|| default_concurrency(self.config.concurrency, tenants));
+        let most =
+            kept.quotas.concurrency.unwrap_or_else(|| default_concurrency(self.config.concurrency, tenants));
         let is_active = kept.tenant.status == TenantStatus::Active;
         Share { weight: kept.tenant.settings.weight, concurrency: if is_active { most } else { 0 } }
     }

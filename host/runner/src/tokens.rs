@@ -198,8 +198,7 @@ impl TaskRunner {
             if !problems.is_empty() {
                 return Err(RunnerError::Invalid(problems));
             }
-            let (id, digest, created_at) =
-                (runner.0.ids.next(TokenId::new), Digest::of(&[]), runner.now());
+            let (id, digest, created_at) = (runner.0.ids.next(TokenId::new), Digest::of(&[]), runner.now());
             Ok(Token { id, tenant, name, role, digest, created_at, expires_at, last_used_at: None })
         };
         self.issue(new, "created").await

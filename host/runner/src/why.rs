@@ -16,12 +16,7 @@ pub(crate) enum Hold {
 }
 
 /// Says what the task waits for, given its oldest waiting run and what holds that.
-pub(crate) fn why(
-    task: &Task,
-    waiting: Option<&WaitingRun>,
-    hold: Option<&Hold>,
-    now: Timestamp,
-) -> String {
+pub(crate) fn why(task: &Task, waiting: Option<&WaitingRun>, hold: Option<&Hold>, now: Timestamp) -> String {
     if let Some(reason) = &task.pause_reason {
         return format!("it is paused: {reason}");
     }

@@ -38,7 +38,8 @@ impl Store {
             let sql = "INSERT INTO audit (tenant, id, at, actor, method, path, status)
                 SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM tenants WHERE id = ?1 AND status <> 'deleting'";
             let (id, at) = (entry.id.to_string(), entry.at.to_string());
-            let values = params![tenant.as_str(), id, at, entry.actor, entry.method, entry.path, entry.status];
+            let values =
+                params![tenant.as_str(), id, at, entry.actor, entry.method, entry.path, entry.status];
             connection.prepare_cached(sql)?.execute(values)?;
             let sql = "DELETE FROM audit WHERE tenant = ?1 AND id <=
                 (SELECT id FROM audit WHERE tenant = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";

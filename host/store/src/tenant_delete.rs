@@ -103,6 +103,8 @@ mod tests {
         ] {
             assert!(place(first) < place(then), "{first} before {then} in {order:?}");
         }
-        assert!(["kv", "skips", "tokens", "audit"].iter().all(|table| order.iter().any(|name| name == table)));
+        assert!(
+            ["kv", "skips", "tokens", "audit"].iter().all(|table| order.iter().any(|name| name == table))
+        );
     }
 }

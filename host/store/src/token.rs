@@ -103,20 +103,17 @@ impl Store {
 fn put(connection: &Connection, token: &Token) -> Result<(), StoreError> {
     let (id, digest) = (token.id.to_string(), token.digest.to_string());
     let (created, expires) = (token.created_at.to_string(), token.expires_at.map(|at| at.to_string()));
-    match &token.tenant {
-        Some(tenant) => {
-            let sql = "INSERT INTO tokens (tenant, id, name, role, digest, createdAt, expiresAt)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, id)
-                DO UPDATE SET digest = ?5, createdAt = ?6, expiresAt = ?7, lastUsedAt = NULL";
-            let values = params![tenant.as_str(), id, token.name, token.role.as_str(), digest, created, expires];
-            connection.prepare_cached(sql)?.execute(values)?;
-        }
-        None => {
-            let sql = "INSERT INTO operator_tokens (id, name, digest, createdAt, expiresAt)
-                VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id)
-                DO UPDATE SET digest = ?3, createdAt = ?4, expiresAt = ?5, lastUsedAt = NULL";
-            connection.prepare_cached(sql)?.execute(params![id, token.name, digest, created, expires])?;
-        }
+    if let Some(tenant) = &token.tenant {
+        let sql = "INSERT INTO tokens (tenant, id, name, role, digest, createdAt, expiresAt)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, id)
+            DO UPDATE SET digest = ?5, createdAt = ?6, expiresAt = ?7, lastUsedAt = NULL";
+        let values = params![tenant.as_str(), id, token.name, token.role.as_str(), digest, created, expires];
+        connection.prepare_cached(sql)?.execute(values)?;
+    } else {
+        let sql = "INSERT INTO operator_tokens (id, name, digest, createdAt, expiresAt)
+            VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id)
+            DO UPDATE SET digest = ?3, createdAt = ?4, expiresAt = ?5, lastUsedAt = NULL";
+        connection.prepare_cached(sql)?.execute(params![id, token.name, digest, created, expires])?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a tenant may not have, and what becomes of what is disabled.
 
+use innkeeper_model::execution::FailureKind;
 use innkeeper_model::quota::QuotaWishes;
 use innkeeper_model::tenant::TenantSettings;
 use innkeeper_store::SkipReason;
@@ -22,7 +23,11 @@ async fn due_times_over_the_quota_are_in_the_ledger() {
     stage.create(json!({"id": "once", "type": "schedule", "after": "2s"})).await;
     allow(&stage, 0).await;
     stage.at(2);
-    assert_eq!(stage.ended().await.task_id.as_str(), "once", "the one due time of a one-off is never skipped");
+    assert_eq!(
+        stage.ended().await.task_id.as_str(),
+        "once",
+        "the one due time of a one-off is never skipped"
+    );
     let skips = stage.skips("often").await;
     assert!(skips.iter().all(|skip| skip.reason == SkipReason::Quota), "{skips:?}");
     assert_eq!(skips.iter().map(|skip| skip.count).sum::<u64>(), 2);
@@ -52,9 +57,28 @@ async fn a_handlers_events_over_the_quota_are_in_the_ledger() {
 }
 
 #[tokio::test]
+async fn what_a_handler_may_not_store_makes_it_fail_and_leaves_nothing() {
+    let sandbox = Scripted::new(|_| Act::Tell("news", 5_000));
+    let mut stage = Stage::open(&sandbox).await;
+    stage.create(json!({"id": "teller", "type": "event", "onEvent": "go"})).await;
+    let quotas = QuotaWishes { stored_bytes: Some(6_000), ..QuotaWishes::default() };
+    let settings = TenantSettings { quotas, ..TenantSettings::default() };
+    stage.runner.set_tenant(&stage.tenant, settings).await.expect("settings");
+    stage.publish("go").await;
+    assert_eq!(stage.ended().await.kind, None);
+    stage.publish("go").await;
+    let over = stage.ended().await;
+    assert_eq!(over.kind, Some(FailureKind::QuotaExceeded));
+    assert!(over.error.is_some_and(|error| error.contains("quota `storedBytes` of 6000")));
+    let usage = stage.runner.tenant_usage(&stage.tenant).await.expect("a count");
+    assert_eq!(usage.stored_bytes, 5_000 + 9, "the second left nothing; the plugin has nine bytes");
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn what_a_disabled_tenant_misses_is_decided_when_it_is_enabled() {
     let sandbox = Scripted::new(|_| Act::Succeed(Vec::new()));
-    let mut stage = Stage::open(&sandbox).await;
+    let stage = Stage::open(&sandbox).await;
     stage.create(json!({"id": "hourly", "type": "schedule", "preset": "@hourly"})).await;
     stage.create(json!({"id": "once", "type": "schedule", "after": "30m"})).await;
     stage.runner.disable_tenant(&stage.tenant).await.expect("disabled");

@@ -14,6 +14,8 @@ use innkeeper_model::sandbox::{
 pub enum Act {
     /// It succeeds and publishes these events.
     Succeed(Vec<&'static str>),
+    /// It succeeds and publishes an event with so many bytes of data.
+    Tell(&'static str, usize),
     /// It fails in this way.
     Fail(FailureKind),
     /// It runs until it is stopped.
@@ -48,8 +50,13 @@ impl Sandbox for Scripted {
         let act = (self.script)(&invocation);
         self.seen.lock().expect("no execution panics").push(invocation);
         Box::pin(async move {
+            let mut data = None;
             let (outcome, events) = match act {
                 Act::Succeed(events) => (Outcome::Success(None), events),
+                Act::Tell(event, bytes) => {
+                    data = Some(format!("\"{}\"", "x".repeat(bytes.saturating_sub(2))));
+                    (Outcome::Success(None), vec![event])
+                }
                 Act::Fail(kind) => (Outcome::Failure(Failure::new(kind, "as the script says")), Vec::new()),
                 Act::SucceedWhenStopped(events) => {
                     let _reason = stop.await;
@@ -57,8 +64,10 @@ impl Sandbox for Scripted {
                 }
                 Act::Hang => (Outcome::Failure(stopped(stop.await)), Vec::new()),
             };
-            let publish =
-                |name: &str| PublishedEvent { event: name.parse().expect("an event name"), data: None };
+            let publish = |name: &str| PublishedEvent {
+                event: name.parse().expect("an event name"),
+                data: data.clone(),
+            };
             let events = events.into_iter().map(publish).collect();
             let effects = Effects { events, writes: Vec::new() };
             Report { outcome, effects, logs: Vec::new(), receipt: Receipt::default() }

@@ -8,7 +8,13 @@ use crate::support::{Answer, Host, OPERATOR, column, text};
 const NOWHERE: &str = "0190a0a0-0000-7000-8000-000000000000";
 
 /// Asks for something of another tenant's, and for something that does not exist. But for the names the answers agree.
-async fn same(host: &Host, token: &str, (method, path): (&str, &str), body: &Value, (theirs, none): (&str, &str)) {
+async fn same(
+    host: &Host,
+    token: &str,
+    (method, path): (&str, &str),
+    body: &Value,
+    (theirs, none): (&str, &str),
+) {
     let mut answers = Vec::new();
     for name in [theirs, none] {
         let body = (method != "GET").then(|| fill(body, name));
@@ -89,7 +95,8 @@ async fn what_is_anothers_is_not_there() {
     assert_eq!(host.ask("GET", "/v1/stats", &other.0, None).await.body["total"], 0);
     let still = host.ask("GET", &format!("/v1/executions/{execution}"), &one.0, None).await;
     assert_eq!(still.body["status"], "running", "nobody has touched it");
-    let cancel = host.ask("POST", &format!("/v1/executions/{execution}/cancel"), &one.0, Some(json!({}))).await;
+    let cancel =
+        host.ask("POST", &format!("/v1/executions/{execution}/cancel"), &one.0, Some(json!({}))).await;
     assert_eq!(cancel.status, StatusCode::ACCEPTED);
 }
 

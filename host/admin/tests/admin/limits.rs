@@ -10,10 +10,15 @@ async fn the_narrowest_limit_wins_and_is_shown() {
     let host = Host::with_tenants().await;
     let admin = host.token("one", "admin").await.0;
     host.ask("PATCH", "/v1/tenants/one", OPERATOR, Some(json!({"limits": {"events": 5, "fuel": 900}}))).await;
-    let set = host.ask("PUT", "/v1/plugins/greeter/limits", &admin, Some(json!({"events": 9, "hostCalls": 7}))).await;
+    let set = host
+        .ask("PUT", "/v1/plugins/greeter/limits", &admin, Some(json!({"events": 9, "hostCalls": 7})))
+        .await;
     assert_eq!(set.status, StatusCode::OK, "{:?}", set.body);
     assert_eq!(set.body["limits"], json!({"hostCalls": 7, "events": 9}));
-    assert_eq!((&set.body["effectiveLimits"]["events"], &set.body["effectiveLimits"]["hostCalls"]), (&json!(5), &json!(7)));
+    assert_eq!(
+        (&set.body["effectiveLimits"]["events"], &set.body["effectiveLimits"]["hostCalls"]),
+        (&json!(5), &json!(7))
+    );
     let task = json!({
         "id": "a", "type": "event", "onEvent": "x", "plugin": "greeter",
         "limits": {"fuel": 800, "hostCalls": 99, "output": 10, "log": 11, "keyValue": 12, "egressRequests": 0,

@@ -64,7 +64,8 @@ async fn every_route_answers_each_kind_of_caller_as_it_should() {
     let (revoked, id) = host.token("one", "admin").await;
     let gone = host.ask_for("one", "DELETE", &format!("/v1/tokens/{id}"), OPERATOR, None).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
-    let mut callers = vec![("nobody", String::new()), ("nobody", "no-such-token".to_owned()), ("nobody", revoked)];
+    let mut callers =
+        vec![("nobody", String::new()), ("nobody", "no-such-token".to_owned()), ("nobody", revoked)];
     for role in ["reader", "writer", "admin"] {
         callers.push((role, host.token("one", role).await.0));
     }
@@ -72,13 +73,15 @@ async fn every_route_answers_each_kind_of_caller_as_it_should() {
     callers.push(("operator", OPERATOR.to_owned()));
     for (method, pattern, least) in ROWS {
         // What it names does not exist, and the body says nothing: whoever is let in changes nothing.
-        let path = pattern.replace("{id}", "0190a0a0-0000-7000-8000-000000000000").replace("{name}", "nothing");
+        let path =
+            pattern.replace("{id}", "0190a0a0-0000-7000-8000-000000000000").replace("{name}", "nothing");
         for (role, token) in &callers {
             let body = (*method != "GET").then(|| json!({}));
             let status = host.ask(method, &path, token, body).await.status;
             let what = format!("{method} {pattern} as {role} with `{token}`: {status}");
             if rank(role) >= rank(least) {
-                let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::METHOD_NOT_ALLOWED];
+                let refused =
+                    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::METHOD_NOT_ALLOWED];
                 assert!(!refused.contains(&status) && !status.is_server_error(), "{what}");
             } else if *role == "nobody" {
                 assert_eq!(status, StatusCode::UNAUTHORIZED, "{what}");

@@ -5,7 +5,8 @@ pub(crate) fn registered() -> Vec<(String, String)> {
     let source = include_str!("../../src/router.rs");
     let mut routes = Vec::new();
     for route in source.split(".route(").skip(1) {
-        let Some((path, rest)) = route.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"')) else {
+        let Some((path, rest)) = route.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
+        else {
             panic!("a route whose path is no text: {}", route.chars().take(60).collect::<String>());
         };
         let handlers = rest.split("\n        .").next().unwrap_or_default();

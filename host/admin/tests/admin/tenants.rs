@@ -36,12 +36,14 @@ async fn a_tenant_is_created_shown_and_changed() {
     assert_eq!(changed.body["effectiveQuotas"]["concurrency"], 224, "a reserve is left to others");
     let own = host.ask("GET", "/v1/tenant", &host.token("one", "reader").await.0, None).await;
     assert_eq!((text(&own.body, "id"), &own.body["usage"]["plugins"]), ("one", &json!(1)));
-    let wrong = json!({"weight": 1000, "timezone": "Europe/Atlantis", "quotas": {"task": 1}, "limits": {"fuel": 0}});
+    let wrong =
+        json!({"weight": 1000, "timezone": "Europe/Atlantis", "quotas": {"task": 1}, "limits": {"fuel": 0}});
     let refused = host.ask("PATCH", "/v1/tenants/one", OPERATOR, Some(wrong)).await;
     let mut fields: Vec<_> = errors(&refused).into_iter().map(|(field, _)| field).collect();
     fields.sort_unstable();
     assert_eq!(fields, ["limits.fuel", "quotas.task", "weight"]);
-    let wrong = host.ask("PATCH", "/v1/tenants/one", OPERATOR, Some(json!({"timezone": "Europe/Roma"}))).await;
+    let wrong =
+        host.ask("PATCH", "/v1/tenants/one", OPERATOR, Some(json!({"timezone": "Europe/Roma"}))).await;
     assert_eq!(errors(&wrong), [("timezone", "unknown_timezone")]);
 }
 
@@ -53,7 +55,8 @@ async fn a_tenants_zone_is_that_of_its_tasks() {
     let task = json!({"id": "a", "type": "schedule", "cron": "0 9 * * *", "plugin": "greeter"});
     let created = host.ask("POST", "/v1/tasks", &writer, Some(task)).await;
     assert_eq!(text(&created.body, "timezone"), "Europe/Rome");
-    let preview = host.ask("POST", "/v1/schedules/preview", &writer, Some(json!({"cron": "0 9 * * *", "count": 1})));
+    let preview =
+        host.ask("POST", "/v1/schedules/preview", &writer, Some(json!({"cron": "0 9 * * *", "count": 1})));
     assert_eq!(preview.await.body["next"], json!(["2025-06-02T07:00:00.000Z"]));
 }
 
@@ -96,7 +99,10 @@ async fn what_is_over_a_rate_is_told_when_to_come_back() {
     let (one, other) = (host.token("one", "admin").await.0, host.token("other", "writer").await.0);
     assert_eq!(publish(&host, &one, 20).await.status, StatusCode::ACCEPTED, "ten seconds' worth at once");
     let refused = publish(&host, &one, 3).await;
-    assert_eq!((refused.status, &refused.headers[RETRY_AFTER]), (StatusCode::TOO_MANY_REQUESTS, &"2".parse().expect("text")));
+    assert_eq!(
+        (refused.status, &refused.headers[RETRY_AFTER]),
+        (StatusCode::TOO_MANY_REQUESTS, &"2".parse().expect("text"))
+    );
     assert_eq!(errors(&refused), [("eventsPerSecond", "quota_exceeded")]);
     assert_eq!(publish(&host, &other, 100).await.status, StatusCode::ACCEPTED);
     host.clock.set("2025-06-01T12:00:02Z".parse().expect("an instant"));
@@ -115,7 +121,10 @@ async fn more_waiting_runs_than_allowed_are_refused_all_or_none() {
         assert_eq!(started.status, StatusCode::ACCEPTED);
     }
     let refused = host.ask("POST", "/v1/tasks/a/run", &one, None).await;
-    assert_eq!((refused.status, errors(&refused)), (StatusCode::TOO_MANY_REQUESTS, vec![("queuedRuns", "quota_exceeded")]));
+    assert_eq!(
+        (refused.status, errors(&refused)),
+        (StatusCode::TOO_MANY_REQUESTS, vec![("queuedRuns", "quota_exceeded")])
+    );
     assert!(refused.headers.contains_key(RETRY_AFTER));
     let refused = publish(&host, &one, 2).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "a listener would wait, paused or not");

@@ -69,13 +69,21 @@ async fn a_tenants_admin_makes_tokens_of_its_tenant_only() {
 #[tokio::test]
 async fn the_operator_may_have_further_tokens_and_the_first_one_shuts_the_door() {
     let host = Host::start().await;
-    assert_eq!(status(&host, "").await, StatusCode::OK, "without any token whoever sits here is the operator");
+    assert_eq!(
+        status(&host, "").await,
+        StatusCode::OK,
+        "without any token whoever sits here is the operator"
+    );
     assert_eq!(status(&host, "whatever").await, StatusCode::OK, "and may show what nobody asks for");
     let reader = host.ask("POST", "/v1/tokens", "", Some(json!({"name": "r", "role": "reader"}))).await;
     let secret = text(&reader.body, "secret").to_owned();
     assert_eq!(status(&host, &secret).await, StatusCode::OK);
     assert_eq!(host.ask("GET", "/v1/tenants", &secret, None).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(status(&host, "whatever").await, StatusCode::UNAUTHORIZED, "a wrong token is not taken for none");
+    assert_eq!(
+        status(&host, "whatever").await,
+        StatusCode::UNAUTHORIZED,
+        "a wrong token is not taken for none"
+    );
     let made = host.ask("POST", "/v1/tokens", "", Some(json!({"name": "o", "role": "operator"}))).await;
     assert_eq!((made.status, &made.body["tenant"]), (StatusCode::CREATED, &json!(null)));
     let operator = text(&made.body, "secret").to_owned();

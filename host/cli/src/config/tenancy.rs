@@ -45,28 +45,32 @@ fn describe(problems: &[FieldError]) -> String {
 mod tests {
     use super::*;
 
-    fn table(text: &str) -> Option<toml::Value> {
-        Some(toml::Value::Table(text.parse().expect("TOML")))
+    fn table(text: &str) -> toml::Value {
+        toml::Value::Table(text.parse().expect("TOML"))
     }
 
     #[test]
     fn what_is_set_takes_the_place_of_the_default() {
         assert_eq!(limits(None).expect("limits"), Limits::DEFAULT);
-        let set = limits(table("fuel = 5_000_000_000\ntimeout = '1m'")).expect("limits");
+        let set = limits(Some(table("fuel = 5_000_000_000\ntimeout = '1m'"))).expect("limits");
         assert_eq!((set.fuel, set.timeout.as_secs()), (5_000_000_000, 60));
         assert_eq!(set.memory_bytes, Limits::DEFAULT.memory_bytes);
-        let set = quotas(table("tasks = 10\neventsPerSecond = 5")).expect("quotas");
+        let set = quotas(Some(table("tasks = 10\neventsPerSecond = 5"))).expect("quotas");
         assert_eq!((set.tasks, set.events_per_second), (10, 5));
     }
 
     #[test]
     fn what_is_wrong_is_named() {
-        for (text, expected) in [("feul = 1", "`fuel`"), ("fuel = 0", "limits.fuel"), ("timeout = 5", "limits.timeout")] {
-            let error = format!("{:#}", limits(table(text)).expect_err("refused"));
+        for (text, expected) in
+            [("feul = 1", "`fuel`"), ("fuel = 0", "limits.fuel"), ("timeout = 5", "limits.timeout")]
+        {
+            let error = format!("{:#}", limits(Some(table(text))).expect_err("refused"));
             assert!(error.contains(expected), "{text}: {error}");
         }
-        for (text, expected) in [("task = 1", "`tasks`"), ("tasks = -1", "[quotas]"), ("concurrency = 0", "at least 1")] {
-            let error = format!("{:#}", quotas(table(text)).expect_err("refused"));
+        for (text, expected) in
+            [("task = 1", "`tasks`"), ("tasks = -1", "[quotas]"), ("concurrency = 0", "at least 1")]
+        {
+            let error = format!("{:#}", quotas(Some(table(text))).expect_err("refused"));
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

@@ -46,7 +46,9 @@ pub(super) fn make_room(shared: &Shared, claimed: &Claimed, events: &mut [NewEve
     let kept = shared.tenants.find(&claimed.tenant)?;
     let room = shared.room(&kept, heard).ok();
     if room.is_none() {
-        events.iter_mut().for_each(|event| event.over_quota = true);
+        for event in events.iter_mut() {
+            event.over_quota = true;
+        }
     }
     room
 }
@@ -54,9 +56,7 @@ pub(super) fn make_room(shared: &Shared, claimed: &Claimed, events: &mut [NewEve
 /// Notes what was stored.
 pub(super) fn note(shared: &Shared, settlement: &Settlement, settled: &Settled) {
     let stored_bytes = match &settlement.verdict {
-        Verdict::Success { writes, events, .. } => {
-            bytes(events.iter().map(|event| &event.data), writes)
-        }
+        Verdict::Success { writes, events, .. } => bytes(events.iter().map(|event| &event.data), writes),
         Verdict::Failure { .. } => 0,
     };
     if stored_bytes == 0 && !settled.task_removed {

@@ -69,11 +69,7 @@ fn a_held_task_starts_again_in_order_when_its_window_opens() {
     assert_eq!(queue.next_ready_at(), Some(at(100)));
     assert_eq!(taken(&mut queue, 100), [runs[0].run_id], "the oldest goes first, alone");
     queue.passed(&runs[0], 2);
-    assert_eq!(
-        taken(&mut queue, 100),
-        [runs[1].run_id, runs[2].run_id],
-        "as many as the window has left"
-    );
+    assert_eq!(taken(&mut queue, 100), [runs[1].run_id, runs[2].run_id], "as many as the window has left");
     queue.passed(&runs[1], 0);
     assert_eq!(taken(&mut queue, 100), [runs[3].run_id], "one asks until when the others are held");
     queue.refused(runs[2].clone(), Some(at(200)));

@@ -72,10 +72,7 @@ impl Turns {
         while let Some(tenant) = self.round.front() {
             match self.places.get_mut(tenant) {
                 Some(place) if place.waits && place.has_room() => return Some(tenant.clone()),
-                Some(place) => {
-                    place.is_in_round = false;
-                    place.credit = 0;
-                }
+                Some(place) => place.is_in_round = false,
                 None => {}
             }
             self.round.pop_front();
@@ -89,7 +86,8 @@ impl Turns {
         place.waits = has_more;
         if took {
             place.running = place.running.saturating_add(1);
-            place.credit = if place.credit == 0 { place.share.weight } else { place.credit }.saturating_sub(1);
+            place.credit =
+                if place.credit == 0 { place.share.weight } else { place.credit }.saturating_sub(1);
         }
         let goes_on = has_more && place.has_room();
         if goes_on && (place.credit > 0 || !took) {
@@ -99,7 +97,8 @@ impl Turns {
         self.round.pop_front();
         if goes_on {
             self.round.push_back(tenant.clone());
-        } else {
+        }
+        if !has_more {
             place.credit = 0;
         }
     }
@@ -132,13 +131,18 @@ impl Turns {
         !self.round.iter().any(may_start)
     }
 
-    /// Puts a tenant at the end of the round if it has runs ready and room. Returns whether it has.
+    /// Puts a tenant into the round if it has runs ready and room: in front if it had to stand aside before its turn was
+    /// over. Returns whether it has.
     fn join(&mut self, tenant: &TenantId) -> bool {
         let Some(place) = self.places.get_mut(tenant) else { return false };
         let may_start = place.waits && place.has_room();
         if may_start && !place.is_in_round {
             place.is_in_round = true;
-            self.round.push_back(tenant.clone());
+            if place.credit > 0 {
+                self.round.push_front(tenant.clone());
+            } else {
+                self.round.push_back(tenant.clone());
+            }
         }
         may_start
     }
@@ -188,6 +192,18 @@ mod tests {
         assert!(!turns.reserve(&id("a"), 1));
         turns.set(&id("a"), Share { weight: 1, concurrency: 3 });
         assert!(turns.reserve(&id("a"), 1), "a share can grow");
+    }
+
+    #[test]
+    fn who_stands_beside_before_its_turn_is_over_goes_on_with_it() {
+        let mut turns = waiting(&[("a", 3, 1), ("b", 1, 1)]);
+        let mut order = String::new();
+        for _ in 0..8 {
+            let started = starts(&mut turns, 1);
+            turns.free(&id(&started), 1);
+            order.push_str(&started);
+        }
+        assert_eq!(order, "aaabaaab");
     }
 
     #[test]
