@@ -13,6 +13,7 @@ use crate::capability::events::Outbox;
 use crate::capability::wasi::Wasi;
 use crate::logs::Logs;
 use crate::memory::MemoryLimiter;
+use crate::processor::{Processor, Slot};
 use crate::usage::Usage;
 
 /// Bytes that a guest may hand to the host in one call.
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     /// The wall clock.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Turns for guests that compute for long.
+    pub(crate) processor: Arc<Processor>,
 }
 
 /// The data of a store.
@@ -41,6 +44,8 @@ pub(crate) struct State {
     pub(crate) wasi: Wasi,
     pub(crate) table: ResourceTable,
     host_calls: u64,
+    /// The guest's turn on the processor.
+    pub(crate) turn: Slot,
 }
 
 impl State {
@@ -64,6 +69,7 @@ impl State {
             wasi: Wasi::default(),
             table,
             host_calls: 0,
+            turn: Slot::default(),
         }
     }
 
@@ -119,5 +125,8 @@ fn check(state: &State) -> wasmtime::Result<UpdateDeadline> {
     if state.host_calls_exceeded() {
         return Err(HostCallsExceeded.into());
     }
-    Ok(UpdateDeadline::Yield(1))
+    // What is tried at admission belongs to nobody, and is short.
+    let Some(invocation) = &state.invocation else { return Ok(UpdateDeadline::Yield(1)) };
+    let turn = state.shared.processor.give_way(&invocation.tenant, state.turn.clone());
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
 }
