@@ -32,7 +32,10 @@ fn main() {
     let built = target.join(TARGET).join(PROFILE);
     let mut source = String::new();
     for guest in &guests {
-        declare(&mut source, guest, &built.join("examples").join(format!("{guest}.wasm")));
+        let path = built.join("examples").join(format!("{guest}.wasm"));
+        declare(&mut source, guest, &path);
+        // For the benchmarks, which need few of them.
+        println!("cargo::rustc-env=INNKEEPER_GUEST_{}={}", guest.to_uppercase(), path.display());
     }
     for plugin in &plugins {
         let file = format!("{}.wasm", plugin.replace('-', "_"));

@@ -5,6 +5,7 @@
 
 mod drained;
 mod events;
+mod fairness;
 mod latency;
 mod many_tasks;
 mod matching;
@@ -41,6 +42,9 @@ fn main() {
         }
         if is_wanted("events") {
             events::measure(&mut table, size).await;
+        }
+        if is_wanted("fairness") {
+            fairness::measure(&mut table, size).await;
         }
         if is_wanted("tasks") {
             many_tasks::measure(&mut table, size).await;

@@ -1,7 +1,7 @@
 //! A host in this process whose sandbox tells when executions start.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use innkeeper_model::BoxFuture;
@@ -35,6 +35,8 @@ pub(crate) struct Probe(Arc<Probed>);
 struct Probed {
     inner: WasmSandbox,
     starts: mpsc::UnboundedSender<Instant>,
+    /// Whose executions count; all, if nobody's do in particular.
+    watched: OnceLock<TenantId>,
     ended: AtomicUsize,
     changed: Notify,
 }
@@ -45,13 +47,16 @@ impl Sandbox for Probe {
     }
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {
-        // Nobody listens where only the end counts.
-        let _unheard = self.0.starts.send(now());
+        let counts = self.0.watched.get().is_none_or(|tenant| *tenant == invocation.tenant);
+        if counts {
+            // Nobody listens where only the end counts.
+            let _unheard = self.0.starts.send(now());
+        }
         let execution = self.0.inner.execute(invocation, stop);
         let probe = Arc::clone(&self.0);
         Box::pin(async move {
             let report = execution.await;
-            probe.ended.fetch_add(1, Ordering::SeqCst);
+            probe.ended.fetch_add(usize::from(counts), Ordering::SeqCst);
             probe.changed.notify_waiters();
             report
         })
@@ -68,7 +73,8 @@ impl Host {
         let clock = Arc::new(SystemClock);
         let inner = WasmSandbox::new(config, Arc::clone(&clock) as _).expect("a sandbox");
         let (sender, starts) = mpsc::unbounded_channel();
-        let probed = Probed { inner, starts: sender, ended: AtomicUsize::new(0), changed: Notify::new() };
+        let (ended, changed, watched) = (AtomicUsize::new(0), Notify::new(), OnceLock::new());
+        let probed = Probed { inner, starts: sender, watched, ended, changed };
         let probe = Probe(Arc::new(probed));
         let location = Location::File(directory.path().join("innkeeper.db"));
         let store = Store::open(&location, Durability::Full).expect("a store");
@@ -89,6 +95,11 @@ impl Host {
     pub(crate) async fn create(&self, config: Value) {
         let config = TaskConfig::from_json(config).expect("a config of the right shape");
         self.runner.create_task(&self.tenant, config).await.expect("a valid task");
+    }
+
+    /// Has only executions of this tenant count from now on.
+    pub(crate) fn watch(&self, tenant: &TenantId) {
+        self.probe.0.watched.set(tenant.clone()).expect("nobody is watched yet");
     }
 
     /// How many executions have left the sandbox.

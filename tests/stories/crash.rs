@@ -51,7 +51,7 @@ fn the_third_interruption_of_a_run_ends_it() {
     assert_eq!(executions.len(), 3, "{executions:?}");
     assert!(executions.iter().all(|execution| execution["kind"] == "interrupted"));
     assert_eq!(host.get("/v1/stats").body["queuedRuns"], 0);
-    assert_eq!(host.get("/v1/tasks/slow").body["status"], "pending");
+    assert_eq!(host.get("/v1/tasks/slow").body["status"], "paused", "its plugin is quarantined");
 }
 
 #[test]

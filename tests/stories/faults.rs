@@ -186,6 +186,7 @@ fn event(number: u8) -> NewEvent {
         hops: 0,
         source: None,
         idempotency_key: None,
+        over_quota: false,
         listeners: vec![(id("hook"), run(number))],
     }
 }

@@ -4,13 +4,39 @@ use std::fmt;
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use innkeeper_model::access::Role;
 use innkeeper_model::id::{Digest, TenantId};
+use innkeeper_model::tenant::TenantStatus;
+use innkeeper_runner::TaskRunner;
 use subtle::ConstantTimeEq as _;
 
 use crate::problem::Problem;
+
+/// Names the tenant that the operator speaks for.
+pub(crate) const TENANT_HEADER: HeaderName = HeaderName::from_static("innkeeper-tenant");
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// What may be done.
+    pub(crate) role: Role,
+    /// The tenant that the caller belongs to; `None` is the operator.
+    pub(crate) tenant: Option<TenantId>,
+    /// The caller in words, for the record of changes.
+    pub(crate) actor: String,
+}
+
+/// Of what tenant a request is.
+#[derive(Debug, Clone)]
+pub(crate) enum Scope {
+    /// Of this one, which exists.
+    Tenant(TenantId),
+    /// The operator has named one that does not exist.
+    Unknown(String),
+}
 
 /// The tenant whose things a request is about. Every handler that touches any takes it from here.
 pub(crate) struct Tenant(pub(crate) TenantId);
@@ -19,8 +45,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Tenant {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let tenant = parts.extensions.get::<TenantId>().cloned();
-        tenant.map(Self).ok_or_else(|| Problem::internal("a request reached its handler without a tenant"))
+        match parts.extensions.get::<Scope>() {
+            Some(Scope::Tenant(tenant)) => Ok(Self(tenant.clone())),
+            Some(Scope::Unknown(name)) => Err(Problem::not_found(format!(
+                "the tenant `{name}` of the header `Innkeeper-Tenant` does not exist"
+            ))),
+            None => Err(Problem::internal("a request reached its handler without a tenant")),
+        }
+    }
+}
+
+/// Who asks, for the handlers whose answer depends on it.
+pub(crate) struct By(pub(crate) Identity);
+
+impl<S: Send + Sync> FromRequestParts<S> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let identity = parts.extensions.get::<Identity>().cloned();
+        identity.map(Self).ok_or_else(|| Problem::internal("a request reached its handler without a caller"))
     }
 }
 
@@ -57,17 +100,66 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Decides whether a request with these headers may pass.
-pub(crate) fn authorize(token: Option<&Token>, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(token) = token else { return refuse_foreign(headers) };
-    let Some(given) = headers.get(AUTHORIZATION) else {
+/// Says who sends a request with these headers. `token` is the operator's from the configuration; the others are known to
+/// `runner`.
+pub(crate) fn identify(
+    token: Option<&Token>,
+    runner: &TaskRunner,
+    headers: &HeaderMap,
+) -> Result<Identity, Problem> {
+    let operator = |actor: &str| Identity { role: Role::Operator, tenant: None, actor: actor.to_owned() };
+    let has_operator = token.is_some() || runner.has_operator_token();
+    let given = headers.get(AUTHORIZATION);
+    // A host that has no tokens at all cares for none that it is shown.
+    if !has_operator && (given.is_none() || !runner.has_tokens()) {
+        return refuse_foreign(headers).map(|()| operator("whoever sits at this machine"));
+    }
+    let Some(given) = given else {
         return Err(Problem::unauthorized("this host wants `Authorization: Bearer <token>`"));
     };
-    match bearer(given.as_bytes()) {
-        Some(secret) if token.is(secret) => Ok(()),
-        Some(_) => Err(Problem::unauthorized("the token is not the one this host was given")),
-        None => Err(Problem::unauthorized("the header `Authorization` is not of the form `Bearer <token>`")),
+    let Some(secret) = bearer(given.as_bytes()) else {
+        return Err(Problem::unauthorized("the header `Authorization` is not of the form `Bearer <token>`"));
+    };
+    if token.is_some_and(|token| token.is(secret)) {
+        return Ok(operator("the token of the configuration"));
     }
+    let caller = std::str::from_utf8(secret).ok().and_then(|secret| runner.authenticate(secret));
+    let Some(caller) = caller else {
+        return Err(Problem::unauthorized(
+            "the token is not one that this host knows, or it is no longer good",
+        ));
+    };
+    let actor = format!("{} ({})", caller.name, caller.token);
+    Ok(Identity { role: caller.role, tenant: caller.tenant, actor })
+}
+
+/// Of what tenant the request is: the caller's own, or the one that the operator names.
+pub(crate) fn scope(identity: &Identity, runner: &TaskRunner, headers: &HeaderMap) -> Result<Scope, Problem> {
+    let named = headers.get(&TENANT_HEADER).map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+    let named = named.filter(|name| !name.is_empty());
+    let Some(own) = &identity.tenant else {
+        let Some(name) = named else { return Ok(Scope::Tenant(TenantId::default_tenant())) };
+        let found = name
+            .parse()
+            .ok()
+            .filter(|id| runner.tenant_status(id).is_some_and(|status| status != TenantStatus::Deleting));
+        return Ok(found.map_or(Scope::Unknown(name), Scope::Tenant));
+    };
+    match runner.tenant_status(own) {
+        Some(TenantStatus::Active) => {}
+        Some(TenantStatus::Disabled) => return Err(Problem::tenant_disabled(own)),
+        // The token goes with the tenant; here it is only a moment early.
+        _ => {
+            return Err(Problem::unauthorized(
+                "the token is not one that this host knows, or it is no longer good",
+            ));
+        }
+    }
+    if named.is_some_and(|name| name != own.as_str()) {
+        let detail = "the token belongs to another tenant than the header `Innkeeper-Tenant` names";
+        return Err(Problem::forbidden(detail));
+    }
+    Ok(Scope::Tenant(own.clone()))
 }
 
 /// The secret in `Bearer <secret>`; the scheme's letter case does not matter.
@@ -83,10 +175,19 @@ fn refuse_foreign(headers: &HeaderMap) -> Result<(), Problem> {
         .get("sec-fetch-site")
         .is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"));
     let foreign_host = headers.get(HOST).is_some_and(|host| !host.to_str().is_ok_and(is_loopback));
-    if foreign_site || foreign_host {
+    // Browsers that say nothing of the site name the origin; it must be what they think this host is called.
+    let foreign_origin = headers.get(ORIGIN).is_some_and(|origin| !is_origin_of(origin, headers.get(HOST)));
+    if foreign_site || foreign_host || foreign_origin {
         return Err(Problem::foreign());
     }
     Ok(())
+}
+
+/// Whether a page of this origin is of the host that it asks.
+fn is_origin_of(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+    let (Ok(origin), Some(Ok(host))) = (origin.to_str(), host.map(HeaderValue::to_str)) else { return false };
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
 /// Whether `host`, a name or address with an optional port, means this machine to a client on it.

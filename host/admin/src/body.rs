@@ -1,5 +1,6 @@
 //! Reading a request's body: bounded in bytes and in time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -9,6 +10,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 
+use crate::bodies::Held;
 use crate::problem::Problem;
 
 /// What a body may cost.
@@ -39,6 +41,7 @@ pub(crate) async fn read(request: Request, limit: BodyLimit) -> Result<Vec<u8>, 
 
 async fn receive(request: Request, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
     let BodyLimit { bytes_max, pause, .. } = limit;
+    let held = request.extensions().get::<Arc<Held>>().cloned();
     let mut body = request.into_body();
     let mut bytes = Vec::new();
     while let Some(frame) =
@@ -50,6 +53,10 @@ async fn receive(request: Request, limit: BodyLimit) -> Result<Vec<u8>, Problem>
         if data.len() > bytes_max - bytes.len() {
             throw_away(body, bytes_max).await;
             return Err(Problem::too_large(bytes_max));
+        }
+        if let Some(Err(problem)) = held.as_ref().map(|held| held.take(data.len())) {
+            throw_away(body, bytes_max).await;
+            return Err(problem);
         }
         bytes.extend_from_slice(&data);
     }

@@ -21,6 +21,9 @@ pub struct AdminConfig {
     pub uploads_waiting_max: usize,
     /// Bytes of any other request body at most.
     pub body_bytes_max: usize,
+    /// Bytes of memory that the bodies of requests in progress may take, those of one tenant a quarter of it. Uploads
+    /// included.
+    pub bodies_bytes_max: usize,
     /// Connections at once; further clients wait in the listener's queue.
     pub connections_max: usize,
     /// Bytes of a request's head at most.
@@ -46,6 +49,7 @@ impl Default for AdminConfig {
             uploads_per_tenant_max: 1,
             uploads_waiting_max: 32,
             body_bytes_max: 4 << 20,
+            bodies_bytes_max: 1 << 30,
             connections_max: 1024,
             header_bytes_max: 16 << 10,
             header_timeout: Duration::from_secs(30),

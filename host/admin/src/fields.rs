@@ -83,6 +83,21 @@ impl<'a> Fields<'a> {
         count
     }
 
+    /// The whole number under `key`.
+    pub(crate) fn whole(&mut self, key: &str) -> Option<u64> {
+        let value = self.value(key)?;
+        let number = value.as_u64();
+        if number.is_none() {
+            self.problem(key, "wrong_type", format!("must be a whole number, not {}", kind(&value)));
+        }
+        number
+    }
+
+    /// The value under `key` as it is, also if it is `null`.
+    pub(crate) fn entry(&mut self, key: &str) -> Option<Value> {
+        self.object.remove(key)
+    }
+
     fn problem(&mut self, key: &str, code: &str, message: String) {
         self.problems.push(FieldError::new(format!("{}{key}", self.prefix), code, message));
     }

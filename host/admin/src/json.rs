@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request};
 use serde_json::Value;
 
+use crate::bodies::Held;
 use crate::body;
 use crate::problem::Problem;
 use crate::router::Api;
@@ -22,7 +23,8 @@ impl FromRequest<Arc<Api>> for JsonBody {
             body::discard(request, api.body).await;
             return Err(Problem::wrong_media_type(MEDIA_TYPE));
         }
-        parse(&body::read(request, api.body).await?).map(Self)
+        let held = request.extensions().get::<Arc<Held>>().cloned();
+        parse(&body::read(request, api.body).await?, held.as_deref()).map(Self)
     }
 }
 
@@ -35,14 +37,26 @@ impl FromRequest<Arc<Api>> for OptionalJsonBody {
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
         // Clients that send no body may declare anything, or nothing.
         let is_json = body::is_of_type(request.headers(), MEDIA_TYPE);
+        let held = request.extensions().get::<Arc<Held>>().cloned();
         match body::read(request, api.body).await?.as_slice() {
             [] => Ok(Self(None)),
-            bytes if is_json => parse(bytes).map(|value| Self(Some(value).filter(|value| !value.is_null()))),
+            bytes if is_json => {
+                let value = parse(bytes, held.as_deref())?;
+                Ok(Self(Some(value).filter(|value| !value.is_null())))
+            }
             _ => Err(Problem::wrong_media_type(MEDIA_TYPE)),
         }
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Value, Problem> {
+/// Memory that one value of a JSON text takes at most, beside its own characters.
+const VALUE_BYTES: usize = 96;
+
+fn parse(bytes: &[u8], held: Option<&Held>) -> Result<Value, Problem> {
+    // A text of many small values takes far more memory once it is read.
+    let values = bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    if let Some(held) = held {
+        held.take(values.saturating_mul(VALUE_BYTES))?;
+    }
     serde_json::from_slice(bytes).map_err(|error| Problem::not_json(&error))
 }

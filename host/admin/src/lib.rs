@@ -13,7 +13,9 @@ mod router;
 mod server;
 mod write_timeout;
 
+mod access;
 mod auth;
+mod bodies;
 mod gate;
 mod grants;
 
@@ -27,14 +29,18 @@ mod problem;
 mod wire;
 
 mod configuration;
+mod audit;
 mod events;
 mod executions;
+mod limits;
 mod plugins;
 mod schedules;
 mod status;
 mod tasks;
 mod uploads;
 mod values;
+mod tenants;
+mod tokens;
 
 pub use auth::{InvalidToken, Token};
 pub use config::AdminConfig;

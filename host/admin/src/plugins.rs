@@ -74,6 +74,16 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Releases a plugin from quarantine.
+pub(crate) async fn release(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(name): Id<PluginName>,
+) -> Result<impl IntoResponse, Problem> {
+    let resumed = api.runner.release_plugin(&tenant, &name).await?;
+    Ok(Json(wire::Released { resumed }))
+}
+
 /// What can be said before the component is received.
 fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
     if let Some(encoding) = body::encoding(request.headers()) {

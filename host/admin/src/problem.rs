@@ -9,7 +9,9 @@ use std::time::Duration;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use innkeeper_model::id::TenantId;
 use innkeeper_model::problem::FieldError;
+use innkeeper_model::quota::Exceeded;
 use innkeeper_model::sandbox::Refusal;
 use innkeeper_runner::RunnerError;
 use innkeeper_schedule::duration::format_duration;
@@ -80,6 +82,14 @@ impl From<RunnerError> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", message)
             }
             RunnerError::WrongSecretKey => Self::internal(error.to_string()),
+            RunnerError::TenantExists(_) => {
+                Self::new(StatusCode::CONFLICT, "tenant_exists", error.to_string())
+            }
+            RunnerError::TenantDisabled(_) => {
+                Self::new(StatusCode::CONFLICT, "tenant_disabled", error.to_string())
+            }
+            RunnerError::Quarantined(_) => Self::new(StatusCode::CONFLICT, "quarantined", error.to_string()),
+            RunnerError::QuotaExceeded(exceeded) => Self::quota_exceeded(&exceeded),
             RunnerError::ShuttingDown => Self::shutting_down(),
             RunnerError::Store(error) => error.into(),
         }
@@ -202,6 +212,45 @@ impl Problem {
     pub(crate) fn unauthorized(detail: &'static str) -> Self {
         let challenge = HeaderValue::from_static("Bearer realm=\"innkeeper\"");
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).with_header(WWW_AUTHENTICATE, challenge)
+    }
+
+    /// Who asks may not do this.
+    pub(crate) fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// A token of a tenant that is disabled.
+    pub(crate) fn tenant_disabled(tenant: &TenantId) -> Self {
+        let detail = RunnerError::TenantDisabled(tenant.clone()).to_string();
+        Self::new(StatusCode::FORBIDDEN, "tenant_disabled", detail)
+    }
+
+    /// A rate, or a queue that drains, is worth another try; a count of what is stored is not.
+    fn quota_exceeded(exceeded: &Exceeded) -> Self {
+        let message = exceeded.to_string();
+        let errors = vec![FieldError::new(exceeded.quota.as_str(), "quota_exceeded", message.clone())];
+        let status =
+            if exceeded.retry_after.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::CONFLICT };
+        let mut problem = Self::new(status, "quota_exceeded", message);
+        problem.0.errors = errors;
+        match exceeded.retry_after {
+            Some(after) => problem.retry_after(after),
+            None => problem,
+        }
+    }
+
+    /// The bodies of other requests of the tenant take all the memory that they may.
+    pub(crate) fn too_many_bodies() -> Self {
+        let detail =
+            "requests in progress take all the memory that they may: send fewer at once, or smaller ones";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_bodies", detail)
+            .retry_after(Duration::from_secs(1))
+    }
+
+    /// Whole seconds, and never so few that it would be too early.
+    fn retry_after(self, after: Duration) -> Self {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        self.with_header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
     /// A request to a host without a token that comes from a foreign web page.

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
-use innkeeper_model::id::TenantId;
+use axum::routing::{delete, get, post, put};
 use innkeeper_runner::TaskRunner;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Token;
+use crate::bodies::Bodies;
 use crate::body::BodyLimit;
 use crate::config::AdminConfig;
 use crate::problem::Problem;
 use crate::uploads::Uploads;
-use crate::{configuration, events, executions, gate, grants, plugins, schedules, status, tasks, values};
+use crate::{
+    audit, configuration, events, executions, gate, grants, limits, plugins, schedules, status, tasks, tenants, tokens,
+    values,
+};
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
 /// Of the configuration it obeys what concerns requests, not what concerns connections. A caller must not drop the
@@ -28,8 +31,7 @@ pub fn router(runner: TaskRunner, config: &AdminConfig) -> Router {
 pub(crate) struct Api {
     pub(crate) runner: TaskRunner,
     pub(crate) token: Option<Token>,
-    /// The one tenant there is.
-    pub(crate) tenant: TenantId,
+    pub(crate) bodies: Arc<Bodies>,
     pub(crate) body: BodyLimit,
     pub(crate) upload: BodyLimit,
     /// Whose upload is next.
@@ -43,7 +45,7 @@ impl Api {
         Arc::new(Self {
             runner,
             token: config.token.clone(),
-            tenant: TenantId::default_tenant(),
+            bodies: Bodies::new(config.bodies_bytes_max),
             body: BodyLimit {
                 bytes_max: config.body_bytes_max,
                 timeout: config.body_timeout,
@@ -86,6 +88,17 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
             "/v1/config/{key}",
             get(configuration::show).put(configuration::set).delete(configuration::delete),
         )
+        .route("/v1/plugins/{name}/limits", get(limits::show).put(limits::replace))
+        .route("/v1/plugins/{name}/release", post(plugins::release))
+        .route("/v1/tenant", get(tenants::show_own))
+        .route("/v1/tenants", get(tenants::list).post(tenants::create))
+        .route("/v1/tenants/{id}", get(tenants::show).patch(tenants::change).delete(tenants::delete))
+        .route("/v1/tenants/{id}/disable", post(tenants::disable))
+        .route("/v1/tenants/{id}/enable", post(tenants::enable))
+        .route("/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/v1/tokens/{id}", delete(tokens::revoke))
+        .route("/v1/tokens/{id}/rotate", post(tokens::rotate))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/presets", get(status::presets))
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))

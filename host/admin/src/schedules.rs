@@ -15,6 +15,7 @@ use innkeeper_schedule::zone::{TimezoneData, Zone};
 use innkeeper_store::Preset;
 use serde_json::Value;
 
+use crate::auth::Tenant;
 use crate::fields::Fields;
 use crate::json::JsonBody;
 use crate::problem::Problem;
@@ -32,13 +33,15 @@ const COUNT_MAX: u32 = 1000;
 
 pub(crate) async fn preview(
     State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let presets = api.runner.presets().await?;
+    let timezone = api.runner.timezone_of(&tenant);
     let context = Context {
         presets: &presets,
         tables: &api.runner.config().timezone_data,
-        timezone: &api.runner.config().timezone,
+        timezone: &timezone,
         now: api.runner.now(),
     };
     Ok(Json(context.preview(body).map_err(Problem::invalid)?))

@@ -18,6 +18,8 @@ use innkeeper_store::{self as store, EventReceipt, SkipReason};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::limits::EffectiveLimits;
+
 /// A page of a list.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,6 +71,8 @@ pub(crate) struct Task {
     is_paused: bool,
     metadata: Option<Box<RawValue>>,
     created_at: Timestamp,
+    /// Why the host has paused it; `null` if it is not paused, or somebody else did.
+    pause_reason: Option<String>,
     on_event: Option<String>,
     after: Option<String>,
     plugin: String,
@@ -116,6 +120,7 @@ impl Task {
             is_paused: definition.is_paused,
             metadata,
             created_at: task.created_at,
+            pause_reason: task.pause_reason,
             on_event,
             after,
             plugin: definition.plugin.to_string(),
@@ -180,21 +185,6 @@ impl From<task::RateLimit> for RateLimit {
     fn from(rate: task::RateLimit) -> Self {
         let (strategy, overflow) = (rate.strategy, rate.overflow);
         Self { interval: format_duration(rate.interval), limit: rate.limit, strategy, overflow }
-    }
-}
-
-/// The limits that are enforced, in the names in which a task asks for them.
-#[derive(Serialize)]
-struct EffectiveLimits {
-    fuel: u64,
-    timeout: String,
-    /// Bytes.
-    memory: u64,
-}
-
-impl From<Limits> for EffectiveLimits {
-    fn from(limits: Limits) -> Self {
-        Self { fuel: limits.fuel, timeout: format_duration(limits.timeout), memory: limits.memory_bytes }
     }
 }
 
@@ -313,6 +303,13 @@ impl From<store::Plugin> for Plugin {
             updated_at: plugin.updated_at,
         }
     }
+}
+
+/// A plugin that was released from quarantine.
+#[derive(Serialize)]
+pub(crate) struct Released {
+    /// The tasks that were paused for it.
+    pub(crate) resumed: Vec<TaskId>,
 }
 
 /// A named schedule.

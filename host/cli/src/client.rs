@@ -24,6 +24,7 @@ pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
     token: Option<String>,
+    tenant: Option<String>,
 }
 
 impl Client {
@@ -41,7 +42,8 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.timeout(ANSWER_TIMEOUT).build().context("cannot set up the HTTP client")?;
-        Ok(Self { http, base, token: server.token.clone().filter(|token| !token.is_empty()) })
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        Ok(Self { http, base, token: given(&server.token), tenant: given(&server.tenant) })
     }
 
     /// Reads what is at a path. Each segment is percent-encoded.
@@ -92,6 +94,14 @@ impl Client {
         Ok(self.receive(self.request(Method::GET, path, &[])).await?.1.into())
     }
 
+    /// Changes what is at a path.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(self.request(Method::PATCH, path, &[]).json(body)).await
+    }
+
     /// Deletes what is at a path.
     ///
     /// # Errors
@@ -140,7 +150,10 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &[&str], query: &[(&str, String)]) -> RequestBuilder {
-        let request = self.http.request(method, address(&self.base, path, query));
+        let mut request = self.http.request(method, address(&self.base, path, query));
+        if let Some(tenant) = &self.tenant {
+            request = request.header("Innkeeper-Tenant", tenant);
+        }
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

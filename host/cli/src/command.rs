@@ -7,7 +7,9 @@ use clap::Parser as _;
 use crate::args::{Cli, Command};
 use crate::exit::Failure;
 use crate::output::Output;
-use crate::{configuration, dev, events, executions, key_value, plugins, schedules, serve, tasks};
+use crate::{
+    configuration, dev, events, executions, key_value, plugins, schedules, serve, tasks, tenants, tokens,
+};
 
 /// Runs the command line of this process. Wrong usage is answered by the parser itself, with exit code 2.
 #[must_use]
@@ -44,6 +46,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Event { verb } => events::run(verb, &client()?, output).await,
         Command::Kv { verb } => key_value::run(verb, &client()?, output).await,
         Command::Config { verb } => configuration::run(verb, &client()?, output).await,
+        Command::Tenant { verb } => tenants::run(verb, &client()?, output).await,
+        Command::Token { verb } => tokens::run(verb, &client()?, output).await,
         Command::Schedule { verb } => schedules::run(verb, &client()?, output).await,
         Command::Stats => schedules::stats(&client()?, output).await,
         Command::CompileComponent => Ok(()),

@@ -33,5 +33,7 @@ mod problem;
 mod progress;
 mod schedules;
 mod tasks;
+mod tenants;
+mod tokens;
 
 pub use command::main;

@@ -9,7 +9,7 @@ use crate::args::{PluginVerb, Push};
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::grants;
-use crate::output::{Column, Output, bytes, fields, json_text, short_time, time};
+use crate::output::{Column, Output, bytes, count, fields, json_text, short_time, time};
 use crate::progress::Upload;
 
 const COLUMNS: [Column; 4] = [
@@ -41,6 +41,13 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
         PluginVerb::Grants { name } => grants::show(&name, client, output).await?,
         PluginVerb::Allow(grant) => grants::allow(&grant.name, &grant.grants, client, output).await?,
         PluginVerb::Deny(grant) => grants::deny(&grant.name, &grant.grants, client, output).await?,
+        PluginVerb::Release { name } => {
+            let answer = client.post(&["plugins", name.as_str(), "release"], None).await?;
+            output.answer(&answer, |answer| {
+                let tasks = answer["resumed"].as_array().map_or(0, Vec::len);
+                format!("{name} is released; {} resumed", count(tasks, "task"))
+            })?;
+        }
         PluginVerb::Delete { name } => {
             let answer = client.delete(&["plugins", name.as_str()]).await?;
             output.answer(&answer, |_| format!("{name} is deleted"))?;

@@ -65,6 +65,7 @@ impl Host {
         let sandbox = WasmSandbox::new(
             SandboxConfig {
                 concurrency: config.concurrency,
+                memory_bytes_max: config.limits.memory_bytes,
                 cache_dir: directory.as_ref().map(DataDirectory::cache),
                 compiler: Some(
                     CompilerProgram::this_one([COMPILE_VERB]).context("this program is not found")?,
@@ -84,6 +85,8 @@ impl Host {
             timezone_data: config.timezone_data,
             timezone: config.timezone,
             concurrency: config.concurrency,
+            limits: config.limits,
+            quotas: config.quotas,
             ..RunnerConfig::default()
         };
         let runner = TaskRunner::start(settings, store, Arc::new(sandbox), clock).await?;

@@ -47,11 +47,13 @@ pub enum FailureKind {
     EgressLimit,
     /// Somebody else changed a key that the handler had compared; it is attempted again at once.
     Conflict,
+    /// What the handler wrote and published would have put its tenant over its quota of stored bytes.
+    QuotaExceeded,
 }
 
 impl FailureKind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::FuelExhausted,
         Self::Timeout,
         Self::MemoryExceeded,
@@ -69,6 +71,7 @@ impl FailureKind {
         Self::KeyValueLimit,
         Self::EgressLimit,
         Self::Conflict,
+        Self::QuotaExceeded,
     ];
 
     /// The kind's name.
@@ -92,6 +95,7 @@ impl FailureKind {
             Self::KeyValueLimit => "key_value_limit",
             Self::EgressLimit => "egress_limit",
             Self::Conflict => "conflict",
+            Self::QuotaExceeded => "quota_exceeded",
         }
     }
 

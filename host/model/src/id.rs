@@ -165,6 +165,16 @@ uuid_type! {
     EventId, "event id"
 }
 
+uuid_type! {
+    /// One token; not the secret that it stands for.
+    TokenId, "token id"
+}
+
+uuid_type! {
+    /// One entry of the record of changes made through the API.
+    AuditId, "audit id"
+}
+
 /// The SHA-256 digest of a component's bytes: the name of a plugin version. Written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

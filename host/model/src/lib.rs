@@ -4,6 +4,7 @@
 //! WebAssembly engine: a rule that needs one of them to be tested is in the wrong place. Decisions are functions of
 //! `(now, state)`.
 
+pub mod access;
 pub mod clock;
 pub mod egress;
 pub mod event;
@@ -15,6 +16,8 @@ pub mod key_value;
 pub mod limits;
 pub mod overlap;
 pub mod problem;
+pub mod quarantine;
+pub mod quota;
 pub mod rate;
 pub mod redact;
 pub mod retry;
@@ -22,6 +25,7 @@ pub mod run;
 pub mod sandbox;
 pub mod task;
 pub mod task_config;
+pub mod tenant;
 pub mod time;
 pub mod topic;
 

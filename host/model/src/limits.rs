@@ -63,6 +63,23 @@ impl Limits {
             egress_bytes: least(self.egress_bytes, wish.egress_bytes),
         }
     }
+
+    /// These limits, with those that are set in their place: wider ones, too.
+    #[must_use]
+    pub fn overridden(self, set: &LimitWishes) -> Self {
+        Self {
+            fuel: set.fuel.unwrap_or(self.fuel),
+            timeout: set.timeout.unwrap_or(self.timeout),
+            memory_bytes: set.memory_bytes.unwrap_or(self.memory_bytes),
+            output_bytes: set.output_bytes.unwrap_or(self.output_bytes),
+            log_bytes: set.log_bytes.unwrap_or(self.log_bytes),
+            host_calls: set.host_calls.unwrap_or(self.host_calls),
+            events: set.events.unwrap_or(self.events),
+            key_value_bytes: set.key_value_bytes.unwrap_or(self.key_value_bytes),
+            egress_requests: set.egress_requests.unwrap_or(self.egress_requests),
+            egress_bytes: set.egress_bytes.unwrap_or(self.egress_bytes),
+        }
+    }
 }
 
 impl Default for Limits {

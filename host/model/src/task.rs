@@ -329,6 +329,8 @@ pub struct Task {
     pub rate_count: u32,
     /// Start of the current rate window.
     pub rate_window: Option<Timestamp>,
+    /// Why the host has paused it; `None` if it is not paused, or somebody else did.
+    pub pause_reason: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
 }

@@ -86,6 +86,20 @@ pub struct LimitsConfig {
     pub timeout: Option<String>,
     /// `memory`: bytes.
     pub memory: Option<u64>,
+    /// `output`: bytes of the result.
+    pub output: Option<u64>,
+    /// `log`: bytes of log text kept.
+    pub log: Option<u64>,
+    /// `hostCalls`: calls into the host.
+    pub host_calls: Option<u64>,
+    /// `events`: events published.
+    pub events: Option<u64>,
+    /// `keyValue`: bytes of keys and values read and written.
+    pub key_value: Option<u64>,
+    /// `egressRequests`: outgoing requests.
+    pub egress_requests: Option<u64>,
+    /// `egressBytes`: bytes of outgoing requests and their answers.
+    pub egress_bytes: Option<u64>,
 }
 
 const KEYS: [&str; 19] = [
@@ -172,9 +186,44 @@ impl RateLimitConfig {
 }
 
 impl LimitsConfig {
+    /// The names of the limits.
+    pub const KEYS: [&str; 10] = [
+        "fuel",
+        "timeout",
+        "memory",
+        "output",
+        "log",
+        "hostCalls",
+        "events",
+        "keyValue",
+        "egressRequests",
+        "egressBytes",
+    ];
+
+    /// Reads limits from JSON. The fields of what is wrong are named as those of a task's `limits`.
+    ///
+    /// # Errors
+    /// Every key that is unknown or of the wrong type.
+    pub fn from_json(value: Value) -> Result<Self, Vec<FieldError>> {
+        let mut problems = Vec::new();
+        let config = Self::read(value, &mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
     fn read(value: Value, problems: &mut Vec<FieldError>) -> Self {
-        let mut fields = Fields::new("limits.", value, &["fuel", "timeout", "memory"], problems);
-        Self { fuel: fields.whole("fuel"), timeout: fields.text("timeout"), memory: fields.whole("memory") }
+        let mut fields = Fields::new("limits.", value, &LimitsConfig::KEYS, problems);
+        Self {
+            fuel: fields.whole("fuel"),
+            timeout: fields.text("timeout"),
+            memory: fields.whole("memory"),
+            output: fields.whole("output"),
+            log: fields.whole("log"),
+            host_calls: fields.whole("hostCalls"),
+            events: fields.whole("events"),
+            key_value: fields.whole("keyValue"),
+            egress_requests: fields.whole("egressRequests"),
+            egress_bytes: fields.whole("egressBytes"),
+        }
     }
 }
 

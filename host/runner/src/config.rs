@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use innkeeper_model::limits::Limits;
+use innkeeper_model::quota::Quotas;
 use innkeeper_schedule::zone::{TimezoneData, Zone};
 
 use crate::secret_key::SecretKey;
@@ -18,6 +19,8 @@ pub struct RunnerConfig {
     pub concurrency: u32,
     /// What one execution may use at most.
     pub limits: Limits,
+    /// What all of one tenant may use, unless the operator sets something else for it.
+    pub quotas: Quotas,
     /// Bytes of one event's data, as JSON text.
     pub event_data_bytes_max: usize,
     /// What secrets are encrypted with; without one, none can be stored.
@@ -33,6 +36,7 @@ impl Default for RunnerConfig {
             timezone: Zone::utc(),
             concurrency: 256,
             limits: Limits::DEFAULT,
+            quotas: Quotas::DEFAULT,
             event_data_bytes_max: 256 << 10,
             secret_key: None,
             shutdown_grace: Duration::from_secs(25),

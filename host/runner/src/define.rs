@@ -11,7 +11,7 @@ use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::task::{Misfire, Overlap, PluginRef, TaskDefinition, TaskType, Trigger};
-use innkeeper_model::task_config::TaskConfig;
+use innkeeper_model::task_config::{LimitsConfig, TaskConfig};
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::at::resolve_at;
 use innkeeper_schedule::cron::Schedule;
@@ -87,6 +87,16 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
         metadata,
     };
     Ok(NewTask { definition, next_run_at, created_at: context.now })
+}
+
+/// Checks limits that somebody asks for on their own: for a plugin, a tenant, or the host.
+///
+/// # Errors
+/// Everything that is wrong with them, each with its field, which begins with `limits.`.
+pub fn define_limits(config: &LimitsConfig) -> Result<LimitWishes, Vec<FieldError>> {
+    let mut checked = Checker { problems: Vec::new() };
+    let limits = checked.limits(config);
+    if checked.problems.is_empty() { Ok(limits) } else { Err(checked.problems) }
 }
 
 struct Checker {

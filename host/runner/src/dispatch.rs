@@ -82,6 +82,8 @@ async fn start(
             let now = shared.clock.now();
             let mut queue = shared.lock_queue();
             for run in runs {
+                queue.answered(&run);
+                queue.free(&run.tenant, 1);
                 queue.push(run, now);
             }
             return Err(error);
@@ -101,15 +103,22 @@ async fn start(
 /// Tells the queue what came of a claim; the execution, if there is one to be started.
 fn note(shared: &Shared, run: QueuedRun, claim: Claim) -> Option<Box<Claimed>> {
     let mut queue = shared.lock_queue();
+    queue.answered(&run);
+    if let Claim::Started(claimed) = claim {
+        queue.passed(&run, claimed.rate_left.unwrap_or(1));
+        return Some(claimed);
+    }
+    queue.free(&run.tenant, 1);
     match claim {
-        Claim::Started(claimed) => {
-            queue.passed(&run, claimed.rate_left.unwrap_or(1));
-            return Some(claimed);
-        }
+        Claim::Started(_) => {}
         Claim::Held(until) => queue.refused(run, Some(until)),
         Claim::Blocked => queue.refused(run, None),
+        Claim::Suspected => {
+            shared.suspects.refused(&run);
+            queue.refused(run, None);
+        }
         // Its runs stay in the store; resuming brings them back.
-        Claim::Paused => queue.forget(&run.tenant, &run.task_id),
+        Claim::Paused => queue.park(&run),
         Claim::Early(ready_at) => queue.push(QueuedRun { ready_at, ..run }, shared.clock.now()),
         // It was deleted meanwhile, or over its rate limit.
         Claim::Gone | Claim::Dropped => queue.passed(&run, 1),

@@ -1,6 +1,8 @@
 //! What a runner can answer instead of what was asked for.
 
+use innkeeper_model::id::TenantId;
 use innkeeper_model::problem::FieldError;
+use innkeeper_model::quota::Exceeded;
 use innkeeper_model::sandbox::Refusal;
 use innkeeper_store::StoreError;
 
@@ -33,6 +35,18 @@ pub enum RunnerError {
          (INNKEEPER_SECRET_KEY, --secret-key-file, or the file `secret.key` in the data directory); nothing was changed"
     )]
     WrongSecretKey,
+    /// A tenant of this name exists.
+    #[error("a tenant `{0}` exists already")]
+    TenantExists(TenantId),
+    /// The tenant is disabled: nothing is taken from it, and nothing of it runs.
+    #[error("the tenant `{0}` is disabled: nothing is taken from it until the operator enables it")]
+    TenantDisabled(TenantId),
+    /// It would go over one of the tenant's quotas.
+    #[error(transparent)]
+    QuotaExceeded(#[from] Exceeded),
+    /// The task is paused because its plugin is quarantined.
+    #[error("the task cannot be resumed: {0}; push another version, or have the operator release the plugin")]
+    Quarantined(String),
     /// The host is shutting down and takes no more work.
     #[error("the host is shutting down")]
     ShuttingDown,

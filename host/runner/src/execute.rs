@@ -1,5 +1,7 @@
 //! One execution: into the sandbox, and out of it into the store.
 
+mod account;
+
 use std::sync::Arc;
 
 use innkeeper_model::BoxFuture;
@@ -12,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::bus::{ChangeKind, ExecutionEnded, Message, TaskChange};
 use crate::fire::NAP;
+use crate::quotas::Room;
 use crate::state::Shared;
 use crate::verdict::after_failure;
 
@@ -23,14 +26,21 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
     // The slot is for another as soon as the sandbox is free, unless too many ends wait to be written.
     let _unsettled = shared.unsettled.acquire().await;
     drop(slot);
-    let mut settlement = settlement(&shared, &claimed, report);
+    shared.free_share(&claimed.tenant, 1);
+    let (mut settlement, _room) = settlement(&shared, &claimed, report).await;
     if let Some(settled) = settle(&shared, &settlement).await {
         if let Some(error) = settled.conflict.clone() {
             settlement.verdict =
                 Verdict::Failure { kind: FailureKind::Conflict, error, run: on_conflict(&shared, &claimed) };
         }
+        let kind = match &settlement.verdict {
+            Verdict::Success { .. } => None,
+            Verdict::Failure { kind, .. } => Some(*kind),
+        };
+        account::note(&shared, &settlement, &settled);
         tell(&shared, &claimed, settlement, &settled);
         shared.follow(settled.then, &mut None);
+        shared.suspect_ended(&claimed, kind).await;
     }
     shared.reopen(&claimed.tenant, &claimed.task_id);
 }
@@ -51,8 +61,8 @@ fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
         metadata: claimed.metadata.clone(),
         event: claimed.event.clone(),
         data: claimed.data.clone(),
-        limits: shared.limits(&plugin.policy.limits, &claimed.limits),
         event_data_bytes_max: shared.config.event_data_bytes_max,
+        limits: shared.limits(&claimed.tenant, &plugin.policy.limits, &claimed.limits),
         grants: Arc::clone(&plugin.grants),
         state: Arc::clone(&shared.state_reader),
     }
@@ -71,18 +81,27 @@ fn stopped(stop: Option<watch::Receiver<Option<StopReason>>>) -> BoxFuture<StopR
     })
 }
 
-fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement {
+/// What is to be written, and the room for the runs that it makes, which lasts until they are queued.
+async fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> (Settlement, Option<Room>) {
     let now = shared.clock.now();
     let outcome = end_chain(shared, claimed, report.outcome, &report.effects);
+    let outcome = account::refuse_bytes(shared, claimed, outcome, &report.effects).await;
+    let mut room = None;
     let verdict = match outcome {
-        Outcome::Success(output) => success(shared, claimed, output, report.effects),
+        Outcome::Success(output) => {
+            let mut verdict = success(shared, claimed, output, report.effects);
+            if let Verdict::Success { events, .. } = &mut verdict {
+                room = account::make_room(shared, claimed, events);
+            }
+            verdict
+        }
         Outcome::Failure(failure) => Verdict::Failure {
             kind: failure.kind,
             run: after_failure(claimed, &failure, now),
             error: failure.message,
         },
     };
-    Settlement {
+    let settlement = Settlement {
         tenant: claimed.tenant.clone(),
         task_id: claimed.task_id.clone(),
         run_id: claimed.run_id,
@@ -93,7 +112,8 @@ fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement 
         verdict,
         receipt: report.receipt,
         logs: report.logs,
-    }
+    };
+    (settlement, room)
 }
 
 /// A handler that would make a chain of events too long fails instead.
@@ -123,6 +143,7 @@ fn success(shared: &Shared, claimed: &Claimed, output: Option<String>, effects: 
         hops: claimed.hops.saturating_add(1),
         source: Some(claimed.run_id),
         idempotency_key: None,
+        over_quota: false,
     };
     Verdict::Success {
         output,

@@ -1,14 +1,16 @@
 //! The loop that turns due times into runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use innkeeper_model::id::RunId;
+use innkeeper_model::id::{RunId, TenantId};
 use innkeeper_model::time::Timestamp;
-use innkeeper_store::{DueDecision, DueTask, StoreError};
+use innkeeper_store::{DueDecision, DueTask, Skip, SkipReason, StoreError};
 
 use crate::plan::Planner;
+use crate::quotas::Room;
 use crate::state::Shared;
 
 /// The longest sleep before the wall clock is looked at again: a clock that jumped costs a second, not a schedule.
@@ -74,15 +76,51 @@ async fn record_all_due(shared: &Arc<Shared>) -> Result<Option<Timestamp>, Store
 }
 
 /// Records decisions in one transaction, and starts what there are slots for.
-async fn record(shared: &Arc<Shared>, decisions: Vec<DueDecision>, now: Timestamp) -> Result<(), StoreError> {
-    let fired = decisions.iter().map(|decision| decision.fire.len()).sum();
+async fn record(
+    shared: &Arc<Shared>,
+    mut decisions: Vec<DueDecision>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let _room = heed_quotas(shared, &mut decisions);
+    let mut fired: BTreeMap<&TenantId, u32> = BTreeMap::new();
+    for decision in &decisions {
+        *fired.entry(&decision.tenant).or_default() += u32::try_from(decision.fire.len()).unwrap_or(u32::MAX);
+    }
+    let runs: u32 = fired.values().sum();
     let tasks = decisions.iter().map(|decision| (&decision.tenant, &decision.task_id));
-    let (mut slots, executions) = shared.slots_at_once(fired, tasks);
-    let recorded = shared.store.record_due(decisions, executions.clone(), now).await;
-    shared.keep_started(&executions, recorded.as_ref().ok().into_iter());
-    tracing::debug!(runs = fired, "fire.recorded");
-    shared.follow(recorded?, &mut slots);
+    let mut at_once = shared.slots_at_once(&fired, tasks);
+    let recorded = shared.store.record_due(decisions, at_once.executions.clone(), now).await;
+    shared.keep_started(&at_once, recorded.as_ref().ok().into_iter());
+    tracing::debug!(runs, "fire.recorded");
+    shared.follow(recorded?, &mut at_once.slots);
     Ok(())
+}
+
+/// Skips what would be more waiting runs than a tenant may have. The one due time of a one-off is never skipped: of them
+/// there are no more than tasks. The room for the others lasts until they are queued.
+fn heed_quotas(shared: &Shared, decisions: &mut [DueDecision]) -> Vec<Room> {
+    let mut wanted: BTreeMap<TenantId, usize> = BTreeMap::new();
+    for decision in decisions.iter().filter(|decision| decision.next_run_at.is_some()) {
+        *wanted.entry(decision.tenant.clone()).or_default() += decision.fire.len();
+    }
+    let mut rooms = Vec::new();
+    for (tenant, runs) in wanted {
+        let Some(kept) = shared.tenants.find(&tenant) else { continue };
+        if let Ok(room) = shared.room(&kept, runs) {
+            rooms.push(room);
+            continue;
+        }
+        let repeating = |decision: &&mut DueDecision| decision.next_run_at.is_some();
+        for decision in decisions.iter_mut().filter(repeating).filter(|decision| decision.tenant == tenant) {
+            if let Ok(room) = shared.room(&kept, decision.fire.len()) {
+                rooms.push(room);
+            } else {
+                let skipped = decision.fire.drain(..).map(|(at, _)| Skip::one(SkipReason::Quota, at));
+                decision.skips.extend(skipped);
+            }
+        }
+    }
+    rooms
 }
 
 fn decide_all(shared: &Shared, group: &[DueTask], now: Timestamp) -> Vec<DueDecision> {

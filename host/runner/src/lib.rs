@@ -10,6 +10,7 @@
 mod task_runner;
 
 mod config_values;
+mod audit;
 mod define;
 mod dispatch;
 mod execute;
@@ -19,12 +20,18 @@ mod plugins;
 mod policies;
 mod presets;
 mod publish;
+mod quarantine;
 mod query;
 mod queue;
+mod quotas;
 mod schedules;
+mod slots;
 mod state;
 mod tasks;
 mod values;
+mod tenant_status;
+mod tenants;
+mod tokens;
 mod verdict;
 mod why;
 
@@ -36,9 +43,12 @@ pub mod library;
 pub mod secret_key;
 
 pub use config::RunnerConfig;
+pub use define::define_limits;
 pub use error::RunnerError;
 pub use library::{EmbeddedRunner, EventSubscription, TaskRunnerConfig, create_task_runner};
 pub use publish::Publication;
 pub use query::TaskStats;
 pub use secret_key::SecretKey;
 pub use task_runner::TaskRunner;
+pub use tenants::TenantView;
+pub use tokens::Caller;

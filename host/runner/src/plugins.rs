@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use innkeeper_model::id::{PluginName, TenantId};
-use innkeeper_store::{Plugin, PluginPolicy, PluginPut, PluginVersion};
+use innkeeper_store::{Plugin, PluginPolicy, PluginPut, PluginVersion, TenantUsage};
 
 use crate::error::RunnerError;
 use crate::state::Shared;
@@ -13,7 +13,8 @@ impl TaskRunner {
     /// Checks a component and makes it the plugin's active version.
     ///
     /// # Errors
-    /// [`RunnerError::Refused`] if it is no plugin this host can run; then nothing is kept.
+    /// [`RunnerError::Refused`] if it is no plugin this host can run; [`RunnerError::QuotaExceeded`] if the tenant may not have
+    /// it. Then nothing is kept.
     pub async fn push_plugin(
         &self,
         tenant: &TenantId,
@@ -21,7 +22,22 @@ impl TaskRunner {
         component: Arc<[u8]>,
     ) -> Result<(Plugin, PluginPut), RunnerError> {
         self.refuse_when_stopping()?;
-        push(&self.0, tenant, name, component).await
+        let kept = self.0.open_tenant(tenant)?;
+        self.0.admit_upload(&kept)?;
+        let is_new = self.0.store.plugin(tenant, &name).await?.is_none();
+        let more = TenantUsage {
+            plugins: u64::from(is_new),
+            stored_bytes: u64::try_from(component.len()).unwrap_or(u64::MAX),
+            ..TenantUsage::default()
+        };
+        self.0.admit_stored(&kept, more).await?;
+        let (plugin, put) = push(&self.0, tenant, name, component).await?;
+        if put == PluginPut::Activated {
+            kept.meters.add(more);
+            // What is quarantined may be in use no longer.
+            self.resume_released(tenant, &plugin.name).await?;
+        }
+        Ok((plugin, put))
     }
 
     /// The plugin of this name.
@@ -47,6 +63,9 @@ impl TaskRunner {
     pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<(), RunnerError> {
         let deleted = self.0.store.delete_plugin(tenant, name).await?;
         self.0.policies.keep(tenant, name, PluginPolicy::default());
+        if let Some(meters) = self.0.meters(tenant).filter(|_| deleted) {
+            meters.plugin_deleted();
+        }
         if deleted { Ok(()) } else { Err(RunnerError::not_found("plugin", name)) }
     }
 }

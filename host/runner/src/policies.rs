@@ -61,12 +61,18 @@ impl Policies {
         let grants = Arc::new(policy.grants.clone());
         plugins.insert(plugin.clone(), Arc::new(Kept { policy, grants }));
     }
+
+    /// Forgets the policies of a tenant that is gone.
+    pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
+        self.by_plugin.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+    }
 }
 
 impl Shared {
-    /// The narrowest of what the host, a plugin and a task allow.
-    pub(crate) fn limits(&self, plugin: &LimitWishes, task: &LimitWishes) -> Limits {
-        self.config.limits.narrowed(plugin).narrowed(task)
+    /// The narrowest of what the host, a tenant, a plugin and a task allow.
+    pub(crate) fn limits(&self, tenant: &TenantId, plugin: &LimitWishes, task: &LimitWishes) -> Limits {
+        let limits = self.tenants.find(tenant).map_or(self.config.limits, |kept| kept.limits);
+        limits.narrowed(plugin).narrowed(task)
     }
 }
 
@@ -75,7 +81,14 @@ impl TaskRunner {
     #[must_use]
     pub fn limits_of(&self, tenant: &TenantId, definition: &TaskDefinition) -> Limits {
         let plugin = self.0.policies.of(tenant, &definition.plugin.name);
-        self.0.limits(&plugin.policy.limits, &definition.limits)
+        self.0.limits(tenant, &plugin.policy.limits, &definition.limits)
+    }
+
+    /// The limits of a plugin's executions, as they are enforced on a task that asks for nothing.
+    #[must_use]
+    pub fn limits_of_plugin(&self, tenant: &TenantId, plugin: &PluginName) -> Limits {
+        let kept = self.0.policies.of(tenant, plugin);
+        self.0.limits(tenant, &kept.policy.limits, &LimitWishes::default())
     }
 
     /// What a plugin may use and reach.

@@ -1,5 +1,6 @@
 //! Publishing events.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use innkeeper_model::event::Event;
@@ -7,11 +8,12 @@ use innkeeper_model::id::{EventId, TenantId};
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::{EventName, TopicPattern};
-use innkeeper_store::{EventReceipt, NewEvent};
+use innkeeper_store::{EventReceipt, NewEvent, TenantUsage};
 use serde_json::Value;
 
 use crate::bus::{Message, Subscription};
 use crate::error::RunnerError;
+use crate::quotas::Room;
 use crate::state::Shared;
 use crate::task_runner::TaskRunner;
 
@@ -67,11 +69,14 @@ async fn publish(
     }
     let now = shared.clock.now();
     let heard = events.iter().map(|event| event.listeners.len()).sum();
+    let _room = admit(shared, tenant, &events, heard).await?;
     let tasks = events.iter().flat_map(|event| &event.listeners).map(|(task, _)| (tenant, task));
-    let (mut slots, executions) = shared.slots_at_once(heard, tasks);
+    let wanted = BTreeMap::from([(tenant, u32::try_from(heard).unwrap_or(u32::MAX))]);
+    let mut at_once = shared.slots_at_once(&wanted, tasks);
     let events: Arc<[NewEvent]> = events.into();
-    let recorded = shared.store.record_events(tenant, Arc::clone(&events), executions.clone(), now).await;
-    shared.keep_started(&executions, recorded.iter().flatten().map(|receipt| &receipt.then));
+    let executions = at_once.executions.clone();
+    let recorded = shared.store.record_events(tenant, Arc::clone(&events), executions, now).await;
+    shared.keep_started(&at_once, recorded.iter().flatten().map(|receipt| &receipt.then));
     let mut recorded = recorded?;
     for (event, receipt) in events.iter().zip(&recorded) {
         // A repeated publication is not news.
@@ -81,9 +86,27 @@ async fn publish(
         }
     }
     for receipt in &mut recorded {
-        shared.follow(std::mem::take(&mut receipt.then), &mut slots);
+        shared.follow(std::mem::take(&mut receipt.then), &mut at_once.slots);
     }
     Ok(recorded)
+}
+
+/// Whether the tenant may publish these events, all or none. The room for their runs lasts until they are queued.
+async fn admit(
+    shared: &Shared,
+    tenant: &TenantId,
+    events: &[NewEvent],
+    heard: usize,
+) -> Result<Room, RunnerError> {
+    let kept = shared.open_tenant(tenant)?;
+    shared.admit_events(&kept, u64::try_from(events.len()).unwrap_or(u64::MAX))?;
+    let bytes = events.iter().filter_map(|event| event.data.as_ref()).map(String::len).sum::<usize>();
+    let more =
+        TenantUsage { stored_bytes: u64::try_from(bytes).unwrap_or(u64::MAX), ..TenantUsage::default() };
+    shared.admit_stored(&kept, more).await?;
+    let room = shared.room(&kept, heard)?;
+    kept.meters.add(more);
+    Ok(room)
 }
 
 fn check(
@@ -119,6 +142,7 @@ fn check(
         hops: 0,
         source: None,
         idempotency_key: key,
+        over_quota: false,
     })
 }
 

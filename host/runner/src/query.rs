@@ -3,6 +3,7 @@
 use innkeeper_model::execution::{Execution, LogLine};
 use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
 use innkeeper_model::task::Task;
+use innkeeper_model::tenant::TenantStatus;
 use innkeeper_model::time::Timestamp;
 use innkeeper_schedule::cron::Schedule;
 use innkeeper_store::{ExecutionFilter, Skip, TaskFilter};
@@ -11,7 +12,7 @@ use serde::Serialize;
 use crate::error::RunnerError;
 use crate::schedules::Schedules;
 use crate::task_runner::TaskRunner;
-use crate::why;
+use crate::why::{self, Hold};
 
 /// Counts over a tenant's tasks: the specification's `TaskStats`, and more of ours after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,7 +54,21 @@ impl TaskRunner {
     pub async fn why(&self, tenant: &TenantId, id: &TaskId) -> Result<String, RunnerError> {
         let task = self.get_task(tenant, id).await?;
         let waiting = self.0.store.waiting_run(tenant, id).await?;
-        Ok(why::why(&task, waiting.as_ref(), self.now()))
+        Ok(why::why(&task, waiting.as_ref(), self.hold(tenant, &task).as_ref(), self.now()))
+    }
+
+    /// What holds the runs of a task that could start otherwise.
+    fn hold(&self, tenant: &TenantId, task: &Task) -> Option<Hold> {
+        let status = self.tenant_status(tenant)?;
+        if status != TenantStatus::Active {
+            return Some(Hold::TenantDisabled);
+        }
+        let definition = &task.definition;
+        if let Some(why) = self.0.suspects.hold(tenant, &definition.id, &definition.plugin.name) {
+            return Some(Hold::Suspect(why));
+        }
+        let (running, most) = self.0.lock_queue().load(tenant);
+        (running >= most).then_some(Hold::TenantCap(most))
     }
 
     /// Tasks in the order of their ids.

@@ -1,20 +1,25 @@
 //! Which run is dispatched next: pure, in memory, rebuilt from the store at start.
 
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use innkeeper_model::id::{RunId, TaskId, TenantId};
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::QueuedRun;
 
+pub(crate) use self::turns::Share;
+use self::turns::Turns;
+
 type TaskKey = (TenantId, TaskId);
 
-/// Runs that wait, by tenant. Tenants take turns, one run each; the runs of one tenant go in the order in which they
-/// became ready. The runs of a task that has been refused a start stand behind its gate, and are let out one after the
+/// Runs that wait, by tenant. Tenants take turns, by their weights and within their shares of the slots; the runs of one
+/// tenant go in the order in which they became ready. The runs of a task that has been refused a start stand behind its gate, and are let out one after the
 /// other, so that a long queue of them costs nobody anything.
 #[derive(Debug, Default)]
 pub(crate) struct DispatchQueue {
     ready: HashMap<TenantId, VecDeque<QueuedRun>>,
-    turns: VecDeque<TenantId>,
+    turns: Turns,
     later: BTreeMap<(Timestamp, RunId), QueuedRun>,
     gates: HashMap<TaskKey, Gate>,
     /// The gates that open by themselves, by when.
@@ -22,6 +27,10 @@ pub(crate) struct DispatchQueue {
     known: HashSet<RunId>,
     /// Tasks of which a run ended since the last claim began: what that claim says of them may be out of date.
     ended: HashSet<TaskKey>,
+    /// Runs of paused tasks: they are left in the store until their task is resumed.
+    parked: HashMap<TaskKey, u64>,
+    /// How many runs wait, those of paused tasks included.
+    waiting: HashMap<TenantId, u64>,
 }
 
 /// Who goes first through a gate.
@@ -49,7 +58,7 @@ impl DispatchQueue {
     /// Adds a run; one that waits already is not added again.
     pub(crate) fn push(&mut self, run: QueuedRun, now: Timestamp) {
         self.wake(now);
-        if !self.known.insert(run.run_id) {
+        if !self.note(&run) {
             return;
         }
         if run.ready_at > now {
@@ -65,15 +74,16 @@ impl DispatchQueue {
         self.ended.clear();
         let mut taken = Vec::new();
         while taken.len() < count {
-            let Some(tenant) = self.turns.pop_front() else { break };
-            let Some(runs) = self.ready.get_mut(&tenant) else { continue };
-            let run = runs.pop_front();
-            if runs.is_empty() {
+            let Some(tenant) = self.turns.next() else { break };
+            let runs = self.ready.get_mut(&tenant);
+            let run = runs.and_then(VecDeque::pop_front);
+            let has_more = self.ready.get(&tenant).is_some_and(|runs| !runs.is_empty());
+            if !has_more {
                 self.ready.remove(&tenant);
-            } else {
-                self.turns.push_back(tenant);
             }
-            taken.extend(run.and_then(|run| self.pass_gate(run)));
+            let run = run.and_then(|run| self.pass_gate(run));
+            self.turns.taken(&tenant, run.is_some(), has_more);
+            taken.extend(run);
         }
         for run in &taken {
             self.known.remove(&run.run_id);
@@ -81,15 +91,48 @@ impl DispatchQueue {
         taken
     }
 
+    /// Notes that the claim of a run that was taken is answered. Until then it counts as one that waits.
+    pub(crate) fn answered(&mut self, run: &QueuedRun) {
+        self.count_down(&run.tenant, 1);
+    }
+
+    /// Has a tenant take part with this share from now on.
+    pub(crate) fn set_share(&mut self, tenant: &TenantId, share: Share) {
+        self.turns.set(tenant, share);
+    }
+
+    /// How many executions of a tenant run, or are about to, and how many may.
+    pub(crate) fn load(&self, tenant: &TenantId) -> (u32, u32) {
+        self.turns.load(tenant)
+    }
+
+    /// Takes up `count` places of a tenant's share for runs that are about to be claimed; `false` if there are not so
+    /// many.
+    pub(crate) fn reserve(&mut self, tenant: &TenantId, count: u32) -> bool {
+        self.turns.reserve(tenant, count)
+    }
+
+    /// Gives back places of a tenant's share: executions have ended, or runs that were taken did not start. Returns
+    /// whether others of it may start now.
+    pub(crate) fn free(&mut self, tenant: &TenantId, count: u32) -> bool {
+        self.turns.free(tenant, count)
+    }
+
+    /// How many runs of a tenant wait, in whatever way.
+    pub(crate) fn waiting(&self, tenant: &TenantId) -> u64 {
+        self.waiting.get(tenant).copied().unwrap_or(0)
+    }
+
     /// Whether a run could be taken now.
     pub(crate) fn has_ready(&mut self, now: Timestamp) -> bool {
         self.wake(now);
-        !self.ready.is_empty()
+        !self.turns.is_empty()
     }
 
-    /// Whether no run waits for a slot. Runs whose time has not come, or that stand behind a gate, do not count.
+    /// Whether no run waits for a slot. Runs whose time has not come, that stand behind a gate, or whose tenant has all it
+    /// may have, do not count.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ready.is_empty()
+        self.turns.is_empty()
     }
 
     /// When the next run that is not ready yet will be.
@@ -103,7 +146,7 @@ impl DispatchQueue {
     pub(crate) fn refused(&mut self, run: QueuedRun, opens_at: Option<Timestamp>) {
         let key = key(&run);
         let out_of_date = opens_at.is_none() && self.ended.contains(&key);
-        self.known.insert(run.run_id);
+        self.note(&run);
         let gate = self.gates.entry(key.clone()).or_default();
         gate.let_out.remove(&run.run_id);
         gate.waiting.insert(place(&run), run);
@@ -139,17 +182,42 @@ impl DispatchQueue {
         self.ended.insert(key);
     }
 
-    /// Forgets the runs behind a task's gate: it was paused or deleted.
+    /// Forgets the runs behind a task's gate, and those that were parked: it was changed or deleted.
     pub(crate) fn forget(&mut self, tenant: &TenantId, task: &TaskId) {
         let key = (tenant.clone(), task.clone());
-        if let Some(gate) = self.gates.remove(&key) {
-            if let Some(at) = gate.opens_at {
-                self.opening.remove(&(at, key));
-            }
-            for run in gate.waiting.values() {
-                self.known.remove(&run.run_id);
-            }
+        self.forget_gate(&key);
+        let parked = self.parked.remove(&key).unwrap_or(0);
+        self.count_down(tenant, parked);
+    }
+
+    /// Notes that a run's task is paused: it is left in the store, with those behind the task's gate.
+    pub(crate) fn park(&mut self, run: &QueuedRun) {
+        let key = key(run);
+        let parked = self.forget_gate(&key).saturating_add(1);
+        *self.waiting.entry(run.tenant.clone()).or_default() += parked;
+        *self.parked.entry(key).or_default() += parked;
+    }
+
+    /// Forgets everything of a tenant that is gone.
+    pub(crate) fn forget_tenant(&mut self, tenant: &TenantId) {
+        let gated: Vec<_> = self.gates.keys().filter(|(of, _)| of == tenant).cloned().collect();
+        for key in &gated {
+            self.forget_gate(key);
         }
+        let ready = self.ready.remove(tenant).unwrap_or_default();
+        for run in ready {
+            self.known.remove(&run.run_id);
+        }
+        let later: Vec<_> =
+            self.later.iter().filter(|(_, run)| run.tenant == *tenant).map(|(place, _)| *place).collect();
+        for place in later {
+            self.later.remove(&place);
+            self.known.remove(&place.1);
+        }
+        self.ended.retain(|(of, _)| of != tenant);
+        self.parked.retain(|(of, _), _| of != tenant);
+        self.waiting.remove(tenant);
+        self.turns.remove(tenant);
     }
 
     /// Whether any of these tasks has a gate: then others go first.
@@ -209,11 +277,42 @@ impl DispatchQueue {
         }
     }
 
-    fn make_ready(&mut self, run: QueuedRun, first: bool) {
-        let runs = self.ready.entry(run.tenant.clone()).or_default();
-        if runs.is_empty() {
-            self.turns.push_back(run.tenant.clone());
+    /// Notes that a run waits; whether it did not before.
+    fn note(&mut self, run: &QueuedRun) -> bool {
+        let is_new = self.known.insert(run.run_id);
+        if is_new {
+            *self.waiting.entry(run.tenant.clone()).or_default() += 1;
         }
+        is_new
+    }
+
+    fn forget_run(&mut self, run: &QueuedRun) {
+        if self.known.remove(&run.run_id) {
+            self.count_down(&run.tenant, 1);
+        }
+    }
+
+    fn count_down(&mut self, tenant: &TenantId, count: u64) {
+        if let Some(waiting) = self.waiting.get_mut(tenant) {
+            *waiting = waiting.saturating_sub(count);
+        }
+    }
+
+    /// Returns how many runs stood behind the gate.
+    fn forget_gate(&mut self, key: &TaskKey) -> u64 {
+        let Some(gate) = self.gates.remove(key) else { return 0 };
+        if let Some(at) = gate.opens_at {
+            self.opening.remove(&(at, key.clone()));
+        }
+        for run in gate.waiting.values() {
+            self.forget_run(run);
+        }
+        u64::try_from(gate.waiting.len()).unwrap_or(u64::MAX)
+    }
+
+    fn make_ready(&mut self, run: QueuedRun, first: bool) {
+        self.turns.wait(&run.tenant);
+        let runs = self.ready.entry(run.tenant.clone()).or_default();
         if first {
             runs.push_front(run);
         } else {
@@ -227,150 +326,4 @@ fn key(run: &QueuedRun) -> TaskKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run_of(tenant: &str, task: &str, number: u8, ready_at: i64) -> QueuedRun {
-        QueuedRun {
-            tenant: tenant.parse().expect("a tenant"),
-            task_id: task.parse().expect("a task"),
-            run_id: RunId::new(Timestamp::from_millis(i64::from(number)), [number; 10]),
-            ready_at: Timestamp::from_millis(ready_at),
-            has_started: false,
-        }
-    }
-
-    fn run(tenant: &str, number: u8, ready_at: i64) -> QueuedRun {
-        run_of(tenant, "task", number, ready_at)
-    }
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millis(millis)
-    }
-
-    fn taken(queue: &mut DispatchQueue, now: i64) -> Vec<RunId> {
-        queue.take(at(now), 99).into_iter().map(|run| run.run_id).collect()
-    }
-
-    #[test]
-    fn tenants_take_turns() {
-        let mut queue = DispatchQueue::default();
-        for number in 0..4 {
-            queue.push(run("flood", number, 0), at(0));
-        }
-        queue.push(run("quiet", 9, 0), at(0));
-        let order: Vec<_> = queue.take(at(0), 9).into_iter().map(|run| run.tenant.to_string()).collect();
-        assert_eq!(order, ["flood", "quiet", "flood", "flood", "flood"]);
-    }
-
-    #[test]
-    fn a_run_waits_for_its_time_and_is_taken_once() {
-        let mut queue = DispatchQueue::default();
-        queue.push(run("a", 1, 50), at(0));
-        queue.push(run("a", 1, 50), at(0));
-        assert_eq!(queue.next_ready_at(), Some(at(50)));
-        assert!(queue.take(at(49), 9).is_empty());
-        assert_eq!(queue.take(at(50), 9).len(), 1);
-        assert!(queue.take(at(60), 9).is_empty());
-        assert_eq!(queue.next_ready_at(), None);
-    }
-
-    #[test]
-    fn no_more_are_taken_than_asked_for() {
-        let mut queue = DispatchQueue::default();
-        for number in 0..5 {
-            queue.push(run("a", number, 0), at(0));
-        }
-        assert_eq!(queue.take(at(0), 2).len(), 2);
-        assert_eq!(queue.take(at(0), 9).len(), 3);
-    }
-
-    #[test]
-    fn a_held_task_starts_again_in_order_when_its_window_opens() {
-        let mut queue = DispatchQueue::default();
-        let runs: Vec<_> = (0..4).map(|number| run("a", number, 0)).collect();
-        runs.iter().cloned().for_each(|run| queue.push(run, at(0)));
-        assert_eq!(queue.take(at(0), 2).len(), 2);
-        queue.refused(runs[1].clone(), Some(at(100)));
-        queue.refused(runs[0].clone(), Some(at(100)));
-        assert_eq!(taken(&mut queue, 50), [], "the others gather behind the gate without being claimed");
-        assert_eq!(queue.next_ready_at(), Some(at(100)));
-        assert_eq!(taken(&mut queue, 100), [runs[0].run_id], "the oldest goes first, alone");
-        queue.passed(&runs[0], 2);
-        assert_eq!(
-            taken(&mut queue, 100),
-            [runs[1].run_id, runs[2].run_id],
-            "as many as the window has left"
-        );
-        queue.passed(&runs[1], 0);
-        assert_eq!(taken(&mut queue, 100), [runs[3].run_id], "one asks until when the others are held");
-        queue.refused(runs[2].clone(), Some(at(200)));
-        queue.refused(runs[3].clone(), Some(at(200)));
-        queue.push(run("a", 9, 0), at(200));
-        assert_eq!(taken(&mut queue, 200), [runs[2].run_id], "those who waited go before those who come");
-        queue.passed(&runs[2], 9);
-        assert_eq!(taken(&mut queue, 200).len(), 2);
-        assert!(queue.gates.is_empty() || queue.gates.values().all(|gate| gate.waiting.is_empty()));
-    }
-
-    #[test]
-    fn a_blocked_run_starts_when_one_of_its_task_ends_even_if_that_was_during_the_claim() {
-        let mut queue = DispatchQueue::default();
-        let blocked = run("a", 1, 0);
-        queue.push(blocked.clone(), at(0));
-        assert_eq!(taken(&mut queue, 0), [blocked.run_id]);
-        queue.refused(blocked.clone(), None);
-        assert_eq!(taken(&mut queue, 9), []);
-        queue.reopen(&blocked.tenant, &blocked.task_id);
-        assert_eq!(taken(&mut queue, 9), [blocked.run_id]);
-        queue.reopen(&blocked.tenant, &blocked.task_id);
-        queue.refused(blocked.clone(), None);
-        assert_eq!(taken(&mut queue, 9), [blocked.run_id], "the answer was out of date");
-        queue.passed(&blocked, 1);
-        assert!(queue.gates.is_empty());
-    }
-
-    #[test]
-    fn a_retry_goes_ahead_of_what_waits_for_its_run_to_end() {
-        let mut queue = DispatchQueue::default();
-        let blocked = run("a", 1, 0);
-        queue.refused(blocked.clone(), None);
-        let retry = QueuedRun { has_started: true, ..run("a", 2, 50) };
-        queue.push(retry.clone(), at(0));
-        assert_eq!(taken(&mut queue, 49), []);
-        assert_eq!(taken(&mut queue, 50), [retry.run_id]);
-        queue.reopen(&blocked.tenant, &blocked.task_id);
-        assert_eq!(taken(&mut queue, 50), [blocked.run_id]);
-    }
-
-    #[test]
-    fn a_retry_that_a_rate_limit_holds_goes_before_what_waits_for_it() {
-        let mut queue = DispatchQueue::default();
-        let waits = run("a", 1, 0);
-        let retry = QueuedRun { has_started: true, ..run("a", 2, 0) };
-        queue.refused(waits.clone(), None);
-        queue.reopen(&waits.tenant, &waits.task_id);
-        assert_eq!(taken(&mut queue, 0), [waits.run_id]);
-        queue.refused(retry.clone(), Some(at(100)));
-        queue.refused(waits.clone(), None);
-        assert_eq!(taken(&mut queue, 99), []);
-        assert_eq!(taken(&mut queue, 100), [retry.run_id], "the window opens the gate, for the retry first");
-        queue.passed(&retry, 1);
-        assert_eq!(taken(&mut queue, 100), [waits.run_id]);
-    }
-
-    #[test]
-    fn a_gate_holds_its_own_task_only() {
-        let mut queue = DispatchQueue::default();
-        let held = run_of("a", "held", 1, 0);
-        queue.push(held.clone(), at(0));
-        assert_eq!(queue.take(at(0), 1).len(), 1);
-        queue.refused(held.clone(), Some(at(1000)));
-        queue.push(run_of("a", "free", 2, 0), at(0));
-        queue.push(run_of("a", "held", 3, 0), at(0));
-        assert_eq!(taken(&mut queue, 0).len(), 1);
-        queue.forget(&held.tenant, &held.task_id);
-        queue.push(held, at(0));
-        assert_eq!(taken(&mut queue, 0).len(), 1, "a task that was forgotten begins anew");
-    }
-}
+mod tests;

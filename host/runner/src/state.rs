@@ -1,6 +1,6 @@
 //! What the parts of one runner share.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use innkeeper_model::BoxFuture;
@@ -19,12 +19,12 @@ use crate::error::RunnerError;
 use crate::execute;
 use crate::ids::IdSource;
 use crate::policies::Policies;
+use crate::quarantine::Suspects;
 use crate::queue::DispatchQueue;
 use crate::schedules::Schedules;
 use crate::secret_key::{SecretError, SecretKey};
-
-/// Runs that are claimed as they are recorded, at most: a transaction is to stay short.
-const CLAIMED_AT_ONCE_MAX: usize = 256;
+use crate::tenants::Tenants;
+use crate::tokens::Tokens;
 
 /// The shared parts.
 pub(crate) struct Shared {
@@ -38,6 +38,11 @@ pub(crate) struct Shared {
     pub(crate) presets: RwLock<BTreeMap<String, String>>,
     pub(crate) schedules: Schedules,
     pub(crate) policies: Policies,
+    pub(crate) tenants: Tenants,
+    /// Changes of tenants and of tokens are made one after the other.
+    pub(crate) tenant_changes: tokio::sync::Mutex<()>,
+    pub(crate) tokens: Tokens,
+    pub(crate) suspects: Suspects,
     pub(crate) subscriptions: RwLock<HashMap<TenantId, PatternIndex<TaskId>>>,
     pub(crate) queue: Mutex<DispatchQueue>,
     pub(crate) running: Mutex<HashMap<ExecutionId, watch::Sender<Option<StopReason>>>>,
@@ -67,29 +72,6 @@ impl Shared {
         }
         drop(queue);
         self.queued.notify_one();
-    }
-
-    /// Slots for `count` runs that are about to be recorded, so that they can be claimed in the same transaction. None if
-    /// others wait already, for a slot or behind the gate of one of `tasks`: they go first.
-    pub(crate) fn slots_at_once<'a>(
-        &self,
-        count: usize,
-        tasks: impl IntoIterator<Item = (&'a TenantId, &'a TaskId)>,
-    ) -> (Option<OwnedSemaphorePermit>, Vec<ExecutionId>) {
-        let others_wait = {
-            let queue = self.lock_queue();
-            !queue.is_empty() || tasks.into_iter().any(|(tenant, task)| queue.is_gated(tenant, [task]))
-        };
-        if count == 0 || others_wait || self.stopping.is_cancelled() {
-            return (None, Vec::new());
-        }
-        let count = count.min(self.slots.available_permits()).min(CLAIMED_AT_ONCE_MAX);
-        let slots = u32::try_from(count)
-            .ok()
-            .filter(|count| *count > 0)
-            .and_then(|count| Arc::clone(&self.slots).try_acquire_many_owned(count).ok());
-        let granted = slots.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        (slots, self.register(granted))
     }
 
     /// Does what follows from a recording or a settlement. `slots` are for the executions that it started.
@@ -127,22 +109,6 @@ impl Shared {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.extend(ids.iter().map(|id| (*id, watch::channel(None).0)));
         ids
-    }
-
-    /// Forgets the identifiers of those executions that were not started.
-    pub(crate) fn keep_started<'a>(
-        &self,
-        registered: &[ExecutionId],
-        recorded: impl Iterator<Item = &'a Consequences>,
-    ) {
-        if registered.is_empty() {
-            return;
-        }
-        let started: HashSet<_> =
-            recorded.flat_map(|then| &then.started).map(|claimed| claimed.execution_id).collect();
-        for id in registered.iter().filter(|id| !started.contains(id)) {
-            self.unregister(id);
-        }
     }
 
     /// Hears when an execution is to stop.
@@ -189,6 +155,11 @@ impl Shared {
         if let Some(patterns) = subscriptions.get_mut(tenant) {
             patterns.remove(pattern, task);
         }
+    }
+
+    /// Has nothing of a tenant listen any more.
+    pub(crate) fn forget_listeners(&self, tenant: &TenantId) {
+        self.subscriptions.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
     /// Whether any task listens to `event`.

@@ -18,9 +18,12 @@ use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::ids::IdSource;
 use crate::policies::Policies;
+use crate::quarantine::Suspects;
 use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
-use crate::{config_values, dispatch, fire, presets};
+use crate::tenants::Tenants;
+use crate::tokens::Tokens;
+use crate::{config_values, dispatch, fire, presets, tenant_status};
 
 /// A running task runner; clones share it. Everything is asked for a tenant.
 #[derive(Clone)]
@@ -43,13 +46,19 @@ impl TaskRunner {
         store.ensure_presets(presets::built_in()).await?;
         let recovered = store.recover(clock.now()).await?;
         if recovered.interrupted > 0 {
-            tracing::warn!(interrupted = recovered.interrupted, ended = recovered.ended, "runner.recovered");
+            let (interrupted, ended, quarantined) =
+                (recovered.interrupted, recovered.ended, recovered.quarantined);
+            tracing::warn!(interrupted, ended, quarantined, "runner.recovered");
         }
         let shared = Arc::new(share(config, store, sandbox, clock).await?);
         for subscriber in shared.store.subscribers().await? {
             shared.listen(&subscriber.tenant, &subscriber.pattern, subscriber.task_id);
         }
+        shared.share_slots();
         shared.enqueue(shared.store.queued_runs(None).await?);
+        shared.loops.spawn(tenant_status::resume(Arc::clone(&shared)));
+        let counting = Arc::clone(&shared);
+        shared.loops.spawn(async move { counting.count_all().await });
         shared.loops.spawn(fire::run(Arc::clone(&shared)));
         shared.loops.spawn(dispatch::run(Arc::clone(&shared)));
         Ok(Self(shared))
@@ -128,6 +137,10 @@ async fn share(
     let slots = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
     Ok(Shared {
         schedules: Schedules::new(config.timezone_data.clone()),
+        tenants: Tenants::load(&store, &config).await?,
+        tenant_changes: tokio::sync::Mutex::default(),
+        tokens: Tokens::load(&store).await?,
+        suspects: Suspects::load(&store).await?,
         config,
         policies: Policies::load(&store).await?,
         state_reader: Arc::new(StoredState { store: store.clone(), secret_key }),

@@ -9,7 +9,7 @@ use innkeeper_model::sandbox::StopReason;
 use innkeeper_model::task::{Task, Trigger};
 use innkeeper_model::task_config::TaskConfig;
 use innkeeper_model::topic::EventName;
-use innkeeper_store::{ManualRun, NewTask, StoreError};
+use innkeeper_store::{ManualRun, NewTask, StoreError, TenantUsage};
 use serde_json::Value;
 
 use crate::bus::ChangeKind;
@@ -31,12 +31,15 @@ impl TaskRunner {
 
     async fn create_task_now(&self, tenant: &TenantId, config: TaskConfig) -> Result<Task, RunnerError> {
         self.refuse_when_stopping()?;
+        let kept = self.0.open_tenant(tenant)?;
         let new = self.check(tenant, config).await?;
+        self.0.admit_stored(&kept, tasks(1)).await?;
         let task = match self.0.store.create_task(tenant, new).await {
             // It was deleted between the check and the insertion.
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
             stored => stored?,
         };
+        kept.meters.add(tasks(1));
         self.listen(tenant, &task);
         self.0.scheduled.notify_one();
         self.tell(tenant, &task.definition.id, ChangeKind::Created);
@@ -62,8 +65,10 @@ impl TaskRunner {
         configs: Vec<TaskConfig>,
     ) -> Result<Vec<Result<Task, RunnerError>>, RunnerError> {
         self.refuse_when_stopping()?;
-        let defined: Vec<_> = configs.into_iter().map(|config| self.define(config)).collect();
-        let valid = defined.iter().filter_map(|defined| defined.as_ref().ok().cloned()).collect();
+        let kept = self.0.open_tenant(tenant)?;
+        let defined: Vec<_> = configs.into_iter().map(|config| self.define(tenant, config)).collect();
+        let valid: Vec<_> = defined.iter().filter_map(|defined| defined.as_ref().ok().cloned()).collect();
+        self.0.admit_stored(&kept, tasks(valid.len())).await?;
         let mut stored = self.0.store.create_tasks(tenant, valid).await?.into_iter();
         let mut answers = Vec::with_capacity(defined.len());
         for defined in defined {
@@ -79,6 +84,7 @@ impl TaskRunner {
                 },
             };
             if let Ok(task) = &answer {
+                kept.meters.add(tasks(1));
                 self.listen(tenant, task);
                 self.tell(tenant, &task.definition.id, ChangeKind::Created);
             }
@@ -108,7 +114,11 @@ impl TaskRunner {
         config: TaskConfig,
     ) -> Result<(Task, bool), RunnerError> {
         self.refuse_when_stopping()?;
+        let kept = self.0.open_tenant(tenant)?;
         let new = self.check(tenant, config).await?;
+        if self.0.store.task(tenant, &new.definition.id).await?.is_none() {
+            self.0.admit_stored(&kept, tasks(1)).await?;
+        }
         let replaced = match self.0.store.replace_task(tenant, new).await {
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
             stored => stored?,
@@ -122,6 +132,7 @@ impl TaskRunner {
         let change = if replaced.before.is_some() { ChangeKind::Replaced } else { ChangeKind::Created };
         self.tell(tenant, id, change);
         let is_new = replaced.before.is_none();
+        kept.meters.add(tasks(usize::from(is_new)));
         Ok((replaced.task, is_new))
     }
 
@@ -136,6 +147,7 @@ impl TaskRunner {
     }
 
     async fn pause_task_now(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
+        self.0.open_tenant(tenant)?;
         let paused = self.0.store.pause_task(tenant, id).await?;
         let changed = paused.ok_or_else(|| RunnerError::not_found("task", id))?;
         if changed {
@@ -148,13 +160,27 @@ impl TaskRunner {
     /// Returns whether it was paused before.
     ///
     /// # Errors
-    /// [`RunnerError::NotFound`] if there is no such task.
+    /// [`RunnerError::NotFound`] if there is no such task; [`RunnerError::Quarantined`] if it is paused because its plugin is
+    /// quarantined.
     pub async fn resume_task(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
         let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
         self.0.finish(async move { runner.resume_task_now(&tenant, &id).await }).await
     }
 
     async fn resume_task_now(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
+        self.0.open_tenant(tenant)?;
+        if let Some(reason) = self.get_task(tenant, id).await?.pause_reason {
+            return Err(RunnerError::Quarantined(reason));
+        }
+        self.resume_task_anyhow(tenant, id).await
+    }
+
+    /// Resumes a task, whoever paused it.
+    pub(crate) async fn resume_task_anyhow(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+    ) -> Result<bool, RunnerError> {
         let shared = &self.0;
         let task = self.get_task(tenant, id).await?;
         let schedule = query::schedule(&task, &shared.schedules);
@@ -184,6 +210,9 @@ impl TaskRunner {
         let deleted = shared.store.delete_task(tenant, id, shared.clock.now()).await?;
         let deleted = deleted.ok_or_else(|| RunnerError::not_found("task", id))?;
         shared.lock_queue().forget(tenant, id);
+        if let Some(meters) = shared.meters(tenant) {
+            meters.task_deleted();
+        }
         for execution in &deleted.running {
             shared.stop(execution, StopReason::Cancelled);
         }
@@ -239,6 +268,8 @@ impl TaskRunner {
             let message = format!("is {bytes} bytes; at most {max} are taken");
             return Err(RunnerError::Invalid(vec![FieldError::new("data", "too_large", message)]));
         }
+        let kept = shared.open_tenant(tenant)?;
+        let _room = shared.room(&kept, 1)?;
         let run_id = shared.ids.next(RunId::new);
         let manual = ManualRun { task_id: id.clone(), run_id, event, data };
         let queued = shared.store.record_manual(tenant, manual, shared.clock.now()).await?;
@@ -249,7 +280,7 @@ impl TaskRunner {
     /// Everything that is wrong with a config, or the task to be stored.
     async fn check(&self, tenant: &TenantId, config: TaskConfig) -> Result<NewTask, RunnerError> {
         let plugin = config.plugin.clone();
-        let defined = self.define(config);
+        let defined = self.define(tenant, config);
         let missing = self.missing_plugin(tenant, &plugin).await?;
         match (defined, missing) {
             (Ok(new), None) => Ok(new),
@@ -261,13 +292,14 @@ impl TaskRunner {
         }
     }
 
-    fn define(&self, config: TaskConfig) -> Result<NewTask, Vec<FieldError>> {
+    fn define(&self, tenant: &TenantId, config: TaskConfig) -> Result<NewTask, Vec<FieldError>> {
         let shared = &self.0;
+        let timezone = shared.tenants.find(tenant).and_then(|kept| kept.timezone.clone());
         let presets = shared.presets.read().unwrap_or_else(PoisonError::into_inner);
         let context = Context {
             presets: &presets,
             tables: shared.schedules.tables(),
-            timezone: &shared.config.timezone,
+            timezone: timezone.as_ref().unwrap_or(&shared.config.timezone),
             now: shared.clock.now(),
         };
         define(config, &context)
@@ -321,4 +353,9 @@ impl TaskRunner {
         let problem = missing.unwrap_or_else(|| FieldError::new("plugin", "unknown_version", message));
         Ok(RunnerError::Invalid(vec![problem]))
     }
+}
+
+/// So many more tasks.
+fn tasks(count: usize) -> TenantUsage {
+    TenantUsage { tasks: u64::try_from(count).unwrap_or(u64::MAX), ..TenantUsage::default() }
 }

@@ -4,8 +4,25 @@ use innkeeper_model::task::{Task, TaskStatus, Trigger};
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::WaitingRun;
 
-/// Says what the task waits for, given its oldest waiting run.
-pub(crate) fn why(task: &Task, waiting: Option<&WaitingRun>, now: Timestamp) -> String {
+/// What holds runs that could start otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Their tenant is disabled.
+    TenantDisabled,
+    /// Their plugin version is blamed for a crash of the host; in words.
+    Suspect(String),
+    /// Their tenant has as many executions as it may have at once.
+    TenantCap(u32),
+}
+
+/// Says what the task waits for, given its oldest waiting run and what holds that.
+pub(crate) fn why(task: &Task, waiting: Option<&WaitingRun>, hold: Option<&Hold>, now: Timestamp) -> String {
+    if let Some(reason) = &task.pause_reason {
+        return format!("it is paused: {reason}");
+    }
+    if hold == Some(&Hold::TenantDisabled) {
+        return "its tenant is disabled: nothing runs until the operator enables it".to_owned();
+    }
     if task.definition.is_paused {
         return paused(waiting);
     }
@@ -15,11 +32,23 @@ pub(crate) fn why(task: &Task, waiting: Option<&WaitingRun>, now: Timestamp) -> 
             format!("a retry is due at {}: attempt {attempt} of {of}", run.ready_at)
         }
         Some(run) if run.ready_at > now => format!("its rate limit holds it until {}", run.ready_at),
+        Some(run) if hold.is_some() => held(run, hold),
         Some(_) if task.status == TaskStatus::Running => {
             "an execution is running, and the next run waits for its turn".to_owned()
         }
         Some(run) => format!("a run has waited for a free slot since {}", run.recorded_at),
         None => idle(task),
+    }
+}
+
+fn held(run: &WaitingRun, hold: Option<&Hold>) -> String {
+    match hold {
+        Some(Hold::Suspect(why)) => format!("a run has waited since {}: {why}", run.recorded_at),
+        Some(Hold::TenantCap(most)) => format!(
+            "a run has waited since {}: its tenant has {most} executions at once, which is the tenant's cap",
+            run.recorded_at
+        ),
+        _ => format!("a run has waited since {}", run.recorded_at),
     }
 }
 
@@ -75,6 +104,7 @@ mod tests {
             attempts: 0,
             rate_count: 0,
             rate_window: None,
+            pause_reason: None,
             created_at: at(0),
         }
     }
@@ -102,7 +132,28 @@ mod tests {
                 "it is paused; a run has waited since 1970-01-01T00:00:01.000Z for it to be resumed",
             ),
         ] {
-            assert_eq!(why(task, waiting.as_ref(), at(10)), expected);
+            assert_eq!(why(task, waiting.as_ref(), None, at(10)), expected);
         }
+    }
+
+    #[test]
+    fn what_holds_a_run_is_told() {
+        let listens = task(Trigger::OnEvent("user:*".parse().expect("valid")), TaskStatus::Pending, None);
+        let run = WaitingRun { recorded_at: at(1), ready_at: at(1), attempt: 1 };
+        for (hold, expected) in [
+            (
+                Hold::TenantCap(3),
+                "a run has waited since 1970-01-01T00:00:01.000Z: its tenant has 3 executions at once, which is the \
+                 tenant's cap",
+            ),
+            (Hold::Suspect("x".to_owned()), "a run has waited since 1970-01-01T00:00:01.000Z: x"),
+            (Hold::TenantDisabled, "its tenant is disabled: nothing runs until the operator enables it"),
+        ] {
+            assert_eq!(why(&listens, Some(&run), Some(&hold), at(10)), expected);
+        }
+        let idle = why(&listens, None, Some(&Hold::TenantCap(3)), at(10));
+        assert_eq!(idle, "an event that matches `user:*`", "who has no run waits for none");
+        let quarantined = Task { pause_reason: Some("quarantine".to_owned()), ..listens };
+        assert_eq!(why(&quarantined, None, None, at(10)), "it is paused: quarantine");
     }
 }

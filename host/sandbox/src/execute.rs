@@ -14,6 +14,7 @@ use wasmtime::Store;
 use crate::classify::{self, Ended};
 use crate::compile::Plugin;
 use crate::measure::{Stopwatch, micros};
+use crate::processor::Slot;
 use crate::sandbox::Core;
 use crate::state::{self, State};
 
@@ -23,8 +24,9 @@ impl Core {
         let ready = async {
             let plugin = self.load(&invocation).await?;
             // The semaphore is never closed. Waiting here is back-pressure: it uses up no limit.
-            let turn = self.turns.acquire().await.ok();
-            Ok((plugin, turn))
+            let place = self.turns.acquire().await.ok();
+            let turn = self.shared.processor.enter(&invocation.tenant).await;
+            Ok((plugin, place, turn))
         };
         let ready = tokio::select! {
             biased;
@@ -32,7 +34,7 @@ impl Core {
             ready = ready => ready,
         };
         match ready {
-            Ok((plugin, _turn)) => self.run(&plugin, invocation, stop).await,
+            Ok((plugin, _place, turn)) => self.run(&plugin, invocation, turn, stop).await,
             Err(failure) => not_run(failure),
         }
     }
@@ -74,13 +76,20 @@ impl Core {
         Ok(Arc::new(plugin))
     }
 
-    async fn run(&self, plugin: &Plugin, mut invocation: Invocation, stop: BoxFuture<StopReason>) -> Report {
+    async fn run(
+        &self,
+        plugin: &Plugin,
+        mut invocation: Invocation,
+        turn: Slot,
+        stop: BoxFuture<StopReason>,
+    ) -> Report {
         let watch = Stopwatch::start();
         let _activity = self.ticker.activity();
         let input = Input { event: invocation.event.take(), data: invocation.data.take() };
         let limits = invocation.limits;
-        let state =
+        let mut state =
             State::new(Arc::clone(&self.shared), Some(invocation), limits, self.config.memory_bytes_max);
+        state.turn = turn;
         let mut store = match state::store(state) {
             Ok(store) => store,
             Err(error) => {
@@ -104,11 +113,14 @@ impl Core {
         stop: BoxFuture<StopReason>,
     ) -> (Ended, Duration) {
         let mut busy = Duration::ZERO;
+        let turn = store.data().turn.clone();
         let mut call = pin!(call(plugin, store, input));
         let measured = poll_fn(|context| {
             let watch = Stopwatch::start();
             let polled = call.as_mut().poll(context);
             busy += watch.elapsed();
+            // It waits for something, or for its next turn: then the one it had is another's. After its end, too.
+            turn.end();
             polled
         });
         // A busy guest gives way at every tick, so the others get their turn here within one. The call comes first: most end

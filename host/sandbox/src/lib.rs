@@ -27,6 +27,7 @@ mod logs;
 mod measure;
 mod memory;
 mod plugins;
+mod processor;
 mod sandbox;
 mod state;
 mod structure;

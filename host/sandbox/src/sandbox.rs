@@ -20,6 +20,7 @@ use crate::engine;
 use crate::error::SandboxError;
 use crate::execute;
 use crate::plugins::Plugins;
+use crate::processor::Processor;
 use crate::state::Shared;
 use crate::ticker::Ticker;
 
@@ -66,7 +67,8 @@ impl WasmSandbox {
             None => None,
         };
         let network = Network::start(config.egress.clone()).map_err(SandboxError::Threads)?;
-        let shared = Arc::new(Shared { engine, clock, network });
+        let processor = Processor::new(config.guest_threads);
+        let shared = Arc::new(Shared { engine, clock, network, processor });
         let threads = guests.threads.clone();
         let compiler = Compiler::new(&config, Arc::clone(&shared), artifacts, threads);
         let core = Core {
@@ -162,7 +164,8 @@ struct Guests {
 impl Guests {
     fn start(threads: usize) -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(threads)
+            // One more than compute at once: what only waits for its turn is to be heard.
+            .worker_threads(threads + 1)
             .max_blocking_threads(BLOCKING_THREADS)
             .thread_name("innkeeper-guest")
             .event_interval(GUESTS_BETWEEN_TIMERS)

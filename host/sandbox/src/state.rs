@@ -16,6 +16,7 @@ use crate::capability::keyvalue::KeyValue;
 use crate::capability::wasi::Wasi;
 use crate::logs::Logs;
 use crate::memory::MemoryLimiter;
+use crate::processor::{Processor, Slot};
 use crate::usage::Usage;
 
 /// Bytes that a guest may hand to the host in one call.
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     /// The way out.
     pub(crate) network: Network,
+    /// Turns for guests that compute for long.
+    pub(crate) processor: Arc<Processor>,
 }
 
 /// The data of a store.
@@ -49,6 +52,8 @@ pub(crate) struct State {
     pub(crate) http: Http,
     pub(crate) table: ResourceTable,
     host_calls: u64,
+    /// The guest's turn on the processor.
+    pub(crate) turn: Slot,
 }
 
 impl State {
@@ -77,6 +82,7 @@ impl State {
             http: Http::default(),
             table,
             host_calls: 0,
+            turn: Slot::default(),
         }
     }
 
@@ -132,5 +138,8 @@ fn check(state: &State) -> wasmtime::Result<UpdateDeadline> {
     if state.host_calls_exceeded() {
         return Err(HostCallsExceeded.into());
     }
-    Ok(UpdateDeadline::Yield(1))
+    // What is tried at admission belongs to nobody, and is short.
+    let Some(invocation) = &state.invocation else { return Ok(UpdateDeadline::Yield(1)) };
+    let turn = state.shared.processor.give_way(&invocation.tenant, state.turn.clone());
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
 }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/0001_initial.sql")),
     M::up(include_str!("migrations/0002_plugin_policies.sql")),
     M::up(include_str!("migrations/0003_config.sql")),
+    M::up(include_str!("migrations/0004_tenants.sql")),
 ];
 
 /// Where the database is.

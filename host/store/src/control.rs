@@ -23,7 +23,7 @@ impl Store {
     pub async fn pause_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<bool>, StoreError> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |connection| {
-            let sql = "UPDATE tasks SET isPaused = 1, nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt END,
+            let sql = "UPDATE tasks SET isPaused = 1, pauseReason = NULL, nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt END,
                 status = CASE status WHEN 'running' THEN status ELSE 'paused' END
                 WHERE tenant = ?1 AND id = ?2 AND isPaused = 0";
             switch(connection, sql, params![tenant.as_str(), id.as_str()], &tenant, &id)
@@ -46,7 +46,7 @@ impl Store {
         let (tenant, id) = (tenant.clone(), id.clone());
         let next = next_run_at.map(|at| at.to_string());
         self.write(move |connection| {
-            let sql = "UPDATE tasks SET isPaused = 0,
+            let sql = "UPDATE tasks SET isPaused = 0, pauseReason = NULL,
                 nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt ELSE ?3 END,
                 status = CASE status WHEN 'running' THEN status ELSE 'pending' END
                 WHERE tenant = ?1 AND id = ?2 AND isPaused = 1";

@@ -33,6 +33,8 @@ pub struct NewEvent {
     pub idempotency_key: Option<String>,
     /// The tasks that listen to it, each with the id of the run it gets.
     pub listeners: Vec<(TaskId, RunId)>,
+    /// Whether its tenant has no room for the runs: then each listener is noted as skipped.
+    pub over_quota: bool,
 }
 
 /// What became of an event.
@@ -135,7 +137,9 @@ fn fan_out(
         if !target.on_event.as_ref().is_some_and(|pattern| pattern.matches(event.event.as_str())) {
             continue;
         }
-        if target.is_paused {
+        if event.over_quota {
+            skip::note(connection, tenant, task, &Skip::one(SkipReason::Quota, now))?;
+        } else if target.is_paused {
             skip::note(connection, tenant, task, &Skip::one(SkipReason::Paused, now))?;
         } else if overlap::make_room(connection, &target, now, &mut then)? {
             let execution = if target.starts_freely() { executions.next() } else { None };

@@ -5,6 +5,7 @@
 //! and identifiers come in as arguments. An answer is given after the commit.
 
 mod config;
+mod audit;
 mod connection;
 mod control;
 mod due;
@@ -26,13 +27,17 @@ mod settle;
 mod skip;
 mod stats;
 mod store;
+mod suspect;
 mod target;
 mod task;
 mod tenant;
+mod tenant_delete;
+mod token;
 mod value;
 mod writer;
 
 pub use config::{ConfigEntry, StoredConfig, StoredSecret};
+pub use audit::AuditEntry;
 pub use connection::{Durability, Location};
 pub use control::Deleted;
 pub use due::{DueDecision, DueTask};
@@ -51,4 +56,7 @@ pub use settle::{RunEnding, Settled, Settlement, Verdict};
 pub use skip::{Skip, SkipReason};
 pub use stats::StoredStats;
 pub use store::Store;
+pub use suspect::Suspect;
 pub use task::{NewTask, Replaced, TaskFilter};
+pub use tenant::TenantUsage;
+pub use token::Token;

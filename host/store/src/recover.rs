@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::settle::refresh_task;
 use crate::value::{Columns as _, readable};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, suspect};
 
 /// What recovery found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +17,8 @@ pub struct Recovered {
     pub interrupted: u32,
     /// Runs that ended with it, because they had been interrupted too often.
     pub ended: u32,
+    /// Plugin versions that are quarantined now, because the host crashed too often while they ran.
+    pub quarantined: u32,
 }
 
 struct Orphan {
@@ -25,6 +27,8 @@ struct Orphan {
     run: RunId,
     execution: ExecutionId,
     interruptions: u32,
+    /// Tenant, plugin and digest.
+    version: (String, String, String),
 }
 
 impl Store {
@@ -40,7 +44,12 @@ impl Store {
 
 fn recover(connection: &Connection, now: Timestamp) -> Result<Recovered, StoreError> {
     let mut recovered = Recovered::default();
-    for orphan in orphans(connection)? {
+    let orphans = orphans(connection)?;
+    let mut versions: Vec<_> = orphans.iter().map(|orphan| orphan.version.clone()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    recovered.quarantined = suspect::blame(connection, &versions, now)?;
+    for orphan in orphans {
         recovered.interrupted += 1;
         close_execution(connection, &orphan, now)?;
         recovered.ended += u32::from(settle_run(connection, &orphan, now)?);
@@ -50,7 +59,7 @@ fn recover(connection: &Connection, now: Timestamp) -> Result<Recovered, StoreEr
 }
 
 fn orphans(connection: &Connection) -> Result<Vec<Orphan>, StoreError> {
-    let sql = "SELECT tenant, taskId, id, executionId, interruptions FROM runs
+    let sql = "SELECT tenant, taskId, id, executionId, interruptions, plugin, pluginDigest FROM runs
         WHERE firstStartedAt IS NOT NULL AND state = 'running' ORDER BY tenant, id";
     let mut statement = connection.prepare(sql)?;
     let read = |row: &Row<'_>| {
@@ -60,6 +69,7 @@ fn orphans(connection: &Connection) -> Result<Vec<Orphan>, StoreError> {
             run: row.parsed("id")?,
             execution: row.parsed("executionId")?,
             interruptions: row.plain("interruptions")?,
+            version: (row.plain("tenant")?, row.plain("plugin")?, row.plain("pluginDigest")?),
         })
     };
     Ok(readable("runs", statement.query_map([], read)?)?)

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use crate::rate::Pass;
 use crate::record::Consequences;
 use crate::value::Columns as _;
-use crate::{Store, StoreError, overlap, rate};
+use crate::{Store, StoreError, overlap, rate, suspect};
 
 /// A run to be claimed, and the id of the execution that it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,9 @@ pub enum Claim {
     Early(Timestamp),
     /// Runs of the task that are in progress must end first; the run stays queued.
     Blocked,
+    /// Its plugin version is quarantined, or blamed for a crash of the host while another such one runs; the run stays
+    /// queued.
+    Suspected,
     /// The task's rate limit is reached, and the run has been dropped for it.
     Dropped,
     /// The run is no longer there, or not queued.
@@ -147,7 +150,7 @@ pub(crate) fn claim_at_once(
                 run.ready_at = until;
                 waiting.push(run);
             }
-            Claim::Paused | Claim::Blocked => waiting.push(run),
+            Claim::Paused | Claim::Blocked | Claim::Suspected => waiting.push(run),
         }
     }
     then.queued = waiting;
@@ -163,7 +166,7 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     let sql = "SELECT r.readyAt, t.isPaused, t.overlap, t.concurrency, t.rateLimit, t.rateCount, t.rateWindow,
             r.eventId, r.taskId, r.trigger, coalesce(e.event, r.event), coalesce(e.data, r.data), r.scheduledAt,
             r.attempt, r.firstStartedAt, r.requeues, r.hops, r.plugin, r.pluginDigest, t.metadata, t.retryPolicy,
-            t.limits, t.cron IS NULL AND t.onEvent IS NULL, r.conflicts
+            t.limits, t.cron IS NULL AND t.onEvent IS NULL, r.conflicts, EXISTS (SELECT 1 FROM suspects)
         FROM runs r JOIN tasks t ON t.tenant = r.tenant AND t.id = r.taskId
             LEFT JOIN events e ON e.tenant = r.tenant AND e.id = r.eventId
         WHERE r.tenant = ?1 AND r.id = ?2 AND r.state = 'queued'";
@@ -176,6 +179,9 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     }
     if gate.ready_at > now {
         return Ok(Claim::Early(gate.ready_at));
+    }
+    if gate.any_suspects && suspect::holds(connection, &claimed)? {
+        return Ok(Claim::Suspected);
     }
     if overlap::is_blocked(connection, &claimed, gate.overlap, gate.concurrency)? {
         return Ok(Claim::Blocked);
@@ -199,6 +205,8 @@ struct Gate {
     rate_limit: Option<RateLimit>,
     rate: RateState,
     event_id: Option<String>,
+    /// Whether any version is blamed for a crash of the host. Hardly ever.
+    any_suspects: bool,
 }
 
 impl Gate {
@@ -211,6 +219,7 @@ impl Gate {
             rate_limit: row.json(4)?,
             rate: RateState { count: row.plain(5)?, window: row.parsed_option(6)?, limiting: None },
             event_id: row.plain(7)?,
+            any_suspects: row.plain(24)?,
         })
     }
 }

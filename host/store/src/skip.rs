@@ -23,6 +23,8 @@ pub enum SkipReason {
     Paused,
     /// The task's rate limit was reached, and what is over it is dropped.
     RateLimited,
+    /// The tenant had as many runs waiting as its quota allows.
+    Quota,
 }
 
 impl SkipReason {
@@ -34,6 +36,7 @@ impl SkipReason {
             Self::Overlap => "overlap",
             Self::Paused => "paused",
             Self::RateLimited => "rate_limited",
+            Self::Quota => "quota",
         }
     }
 }
@@ -42,7 +45,7 @@ impl FromStr for SkipReason {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let all = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited];
+        let all = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited, Self::Quota];
         let found = all.into_iter().find(|reason| reason.as_str() == text);
         found.ok_or_else(|| UnknownName(text.to_owned(), "skip reason"))
     }

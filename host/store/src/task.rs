@@ -164,6 +164,7 @@ fn update(
         "maxAttempts",
         "status",
         "isPaused",
+        "pauseReason",
         "metadata",
         "onEvent",
         "after",
@@ -290,6 +291,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
         attempts: row.plain("attempts")?,
         rate_count: row.plain("rateCount")?,
         rate_window: row.parsed_option("rateWindow")?,
+        pause_reason: row.plain("pauseReason")?,
         created_at: row.parsed("createdAt")?,
     })
 }

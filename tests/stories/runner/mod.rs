@@ -8,6 +8,7 @@ mod library;
 mod lifecycle;
 mod limits;
 mod meetings;
+mod quotas;
 mod schedules;
 mod scripted;
 mod specification;

@@ -15,6 +15,8 @@ use innkeeper_model::sandbox::{
 pub enum Act {
     /// It succeeds and publishes these events.
     Succeed(Vec<&'static str>),
+    /// It succeeds and publishes an event with so many bytes of data.
+    Tell(&'static str, usize),
     /// It fails in this way.
     Fail(FailureKind),
     /// It succeeds with this write.
@@ -52,12 +54,17 @@ impl Sandbox for Scripted {
         self.seen.lock().expect("no execution panics").push(invocation);
         Box::pin(async move {
             let mut writes = Vec::new();
+            let mut data = None;
             let (outcome, events) = match act {
                 Act::Write(write) => {
                     writes.push(write);
                     (Outcome::Success(None), Vec::new())
                 }
                 Act::Succeed(events) => (Outcome::Success(None), events),
+                Act::Tell(event, bytes) => {
+                    data = Some(format!("\"{}\"", "x".repeat(bytes.saturating_sub(2))));
+                    (Outcome::Success(None), vec![event])
+                }
                 Act::Fail(kind) => (Outcome::Failure(Failure::new(kind, "as the script says")), Vec::new()),
                 Act::SucceedWhenStopped(events) => {
                     let _reason = stop.await;
@@ -65,8 +72,10 @@ impl Sandbox for Scripted {
                 }
                 Act::Hang => (Outcome::Failure(stopped(stop.await)), Vec::new()),
             };
-            let publish =
-                |name: &str| PublishedEvent { event: name.parse().expect("an event name"), data: None };
+            let publish = |name: &str| PublishedEvent {
+                event: name.parse().expect("an event name"),
+                data: data.clone(),
+            };
             let events = events.into_iter().map(publish).collect();
             let effects = Effects { events, writes };
             Report { outcome, effects, logs: Vec::new(), receipt: Receipt::default() }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use axum::http::header::{AUTHORIZATION, HOST, HeaderName, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use innkeeper_admin::{AdminConfig, Token};
 use serde_json::json;
 
@@ -52,6 +52,21 @@ async fn a_host_without_a_token_is_closed_to_foreign_pages() {
         [(site.clone(), "none"), (site, "same-origin"), (HOST, "localhost:7070"), (HOST, "[::1]:1")]
     {
         assert_eq!(ask(&host, "/v1/tasks", header, value).await.status, StatusCode::OK, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_is_foreign_even_if_its_browser_says_nothing_of_its_site() {
+    let host = Host::start().await;
+    for (origin, status) in [
+        ("http://127.0.0.1:7070", StatusCode::OK),
+        ("http://127.0.0.1:3000", StatusCode::FORBIDDEN),
+        ("https://evil.example", StatusCode::FORBIDDEN),
+        ("null", StatusCode::FORBIDDEN),
+    ] {
+        let request = request("GET", "/v1/tasks").header(HOST, "127.0.0.1:7070").header(ORIGIN, origin);
+        let answer = host.send(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(answer.status, status, "{origin}");
     }
 }
 

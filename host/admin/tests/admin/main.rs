@@ -3,10 +3,16 @@
 mod access;
 mod audit;
 mod events;
+mod isolation;
+mod limits;
+mod matrix;
 mod plugins;
+mod registered;
 mod routes;
 mod schedules;
 mod sockets;
 mod support;
 mod tasks;
 mod values;
+mod tenants;
+mod tokens;

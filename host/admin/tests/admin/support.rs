@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, HeaderMap};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use axum::http::{Request, StatusCode};
-use innkeeper_admin::{AdminConfig, router};
+use innkeeper_admin::{AdminConfig, Token, router};
 use innkeeper_model::BoxFuture;
 use innkeeper_model::clock::ManualClock;
 use innkeeper_model::execution::{Failure, FailureKind, LogLevel, LogLine, Receipt};
@@ -27,6 +27,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The bytes of a component that the sandbox admits.
 pub(crate) const COMPONENT: &[u8] = b"\0asm component";
+
+/// The operator's token of a host with tenants.
+pub(crate) const OPERATOR: &str = "the-operator";
 
 /// Admits whatever begins like WebAssembly; every execution succeeds and gives back its data,
 /// but one of the event `hold` goes on until it is cancelled.
@@ -179,6 +182,56 @@ impl Host {
         self.post_json("/v1/tasks", config).await
     }
 
+    /// A host with the operator's token [`OPERATOR`], the tenants `one` and `other`, and the plugin `greeter` of `one`.
+    pub(crate) async fn with_tenants() -> Self {
+        let token = Some(Token::new(OPERATOR).expect("a token"));
+        let host = Self::with(AdminConfig { token, ..AdminConfig::default() }).await;
+        for tenant in ["one", "other"] {
+            let created = host.ask("POST", "/v1/tenants", OPERATOR, Some(json!({"id": tenant}))).await;
+            assert_eq!(created.status, StatusCode::CREATED, "{:?}", created.body);
+        }
+        let upload = request("PUT", "/v1/plugins/greeter")
+            .header(CONTENT_TYPE, "application/wasm")
+            .header("innkeeper-tenant", "one")
+            .header(AUTHORIZATION, format!("Bearer {OPERATOR}"));
+        let uploaded = host.send(upload.body(COMPONENT.to_vec().into()).expect("a request")).await;
+        assert_eq!(uploaded.status, StatusCode::CREATED);
+        host
+    }
+
+    /// A request of whoever shows this token, or none if it is empty.
+    pub(crate) async fn ask(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> Answer {
+        self.ask_for("", method, path, token, body).await
+    }
+
+    /// As [`Host::ask`], naming a tenant.
+    pub(crate) async fn ask_for(
+        &self,
+        tenant: &str,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut builder = request(method, path);
+        if !token.is_empty() {
+            builder = builder.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if !tenant.is_empty() {
+            builder = builder.header("innkeeper-tenant", tenant);
+        }
+        let body = body.map_or_else(Body::empty, |body| body.to_string().into());
+        self.send(builder.header(CONTENT_TYPE, "application/json").body(body).expect("a request")).await
+    }
+
+    /// Makes a token of a tenant; its secret and its id.
+    pub(crate) async fn token(&self, tenant: &str, role: &str) -> (String, String) {
+        let body = json!({"name": format!("{role} of {tenant}"), "role": role});
+        let made = self.ask_for(tenant, "POST", "/v1/tokens", OPERATOR, Some(body)).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.body);
+        (text(&made.body, "secret").to_owned(), text(&made.body, "id").to_owned())
+    }
+
     /// Hears of the executions that end from now on.
     pub(crate) fn executions(&self) -> Subscription {
         self.runner.subscribe(&TenantId::default_tenant(), &"execution:*".parse().expect("a pattern"))
@@ -209,7 +262,7 @@ pub(crate) fn errors(answer: &Answer) -> Vec<(&str, &str)> {
     errors.iter().map(|error| (text(error, "field"), text(error, "code"))).collect()
 }
 
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object[key].as_str().unwrap_or_default()
 }
 

@@ -34,7 +34,11 @@ async fn a_created_task_is_shown_in_full() {
         "rateLimit": {"interval": "1m", "limit": 5, "strategy": "sliding", "overflow": "delay"},
         "overlap": "queue", "misfire": "runOnce", "concurrency": null,
         // What the host allows is less than what was asked for.
-        "limits": {"fuel": 1_000_000_000, "timeout": "30s", "memory": 67_108_864},
+        "limits": {
+            "fuel": 1_000_000_000, "timeout": "30s", "memory": 67_108_864, "output": 65_536, "log": 65_536,
+            "hostCalls": 100_000, "events": 100, "keyValue": 4_194_304, "egressRequests": 20, "egressBytes": 8_388_608,
+        },
+        "pauseReason": null,
     });
     for (key, value) in expected.as_object().expect("an object") {
         assert_eq!(&created.body[key], value, "{key}");

@@ -7,6 +7,8 @@ mod plugin;
 mod schedule;
 mod server;
 mod task;
+mod tenant;
+mod token;
 
 use std::sync::LazyLock;
 
@@ -20,6 +22,8 @@ pub use plugin::{Grant, GrantText, PluginVerb, Push};
 pub use schedule::{Preview, ScheduleVerb};
 pub use server::{DevArgs, ServeArgs};
 pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};
+pub use tenant::{Settings, TenantVerb};
+pub use token::{CreateToken, TokenVerb};
 
 /// Runs other people's code on a schedule or on an event, safely, in one binary.
 #[derive(Debug, Parser)]
@@ -58,6 +62,9 @@ pub struct ServerArgs {
     /// The token: client verbs show it, `serve` asks for it. Prefer the variable: others can see a command line.
     #[arg(long, global = true, env = "INNKEEPER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// The tenant that the client verbs are about, for the operator; a token of a tenant's is about its own.
+    #[arg(long, global = true, env = "INNKEEPER_TENANT", value_name = "TENANT")]
+    pub tenant: Option<String>,
 }
 
 /// The verbs.
@@ -102,6 +109,17 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         verb: ConfigVerb,
+    /// Create, list and change tenants. For the operator.
+    Tenant {
+        /// What to do.
+        #[command(subcommand)]
+        verb: TenantVerb,
+    },
+    /// Make, list and revoke tokens.
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        verb: TokenVerb,
     },
     /// Try schedules out.
     Schedule {

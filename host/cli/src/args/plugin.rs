@@ -28,6 +28,11 @@ pub enum PluginVerb {
     Allow(Grant),
     /// Take back what a plugin may reach.
     Deny(Grant),
+    /// Release a plugin from quarantine, and resume its tasks. For the operator.
+    Release {
+        /// Its name.
+        name: PluginName,
+    },
     /// Delete a plugin that no task names.
     Delete {
         /// Its name.

@@ -31,6 +31,12 @@ pub struct ServerSection {
     /// `allowNetworks` of `[egress]`: networks that plugins may reach although they are not public.
     #[serde(skip)]
     pub egress_allow_networks: Option<Vec<String>>,
+    /// The table `[limits]`: what one execution may use at most, in the names of a task's `limits`.
+    #[serde(skip)]
+    pub limits: Option<toml::Value>,
+    /// The table `[quotas]`: what all of one tenant may use, unless the operator sets something else for it.
+    #[serde(skip)]
+    pub quotas: Option<toml::Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -56,11 +62,11 @@ impl ServerSection {
     /// As [`ServerSection::read`].
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let mut file: toml::Table = text.parse()?;
-        check_keys(&file, &["server", "egress"], "")?;
-        let mut read: Self = section(&mut file, "server", &KEYS)?;
+        check_keys(&file, &["server", "egress", "limits", "quotas"], "")?;
+        let (limits, quotas) = (file.remove("limits"), file.remove("quotas"));
+        let read: Self = section(&mut file, "server", &KEYS)?;
         let egress: EgressSection = section(&mut file, "egress", &["allowNetworks"])?;
-        read.egress_allow_networks = egress.allow_networks;
-        Ok(read)
+        Ok(Self { limits, quotas, egress_allow_networks: egress.allow_networks, ..read })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod file;
 mod secret_key;
+mod tenancy;
 mod token;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,6 +12,8 @@ use anyhow::{Context as _, bail, ensure};
 use innkeeper_admin::Token;
 use innkeeper_model::egress::Network;
 use innkeeper_runner::SecretKey;
+use innkeeper_model::limits::Limits;
+use innkeeper_model::quota::Quotas;
 use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData, Zone};
 use innkeeper_store::Durability;
 
@@ -45,6 +48,10 @@ pub struct ServerConfig {
     pub log_format: LogFormat,
     /// What secrets are encrypted with; `None` means the key in the data directory.
     pub secret_key: Option<SecretKey>,
+    /// What one execution may use at most.
+    pub limits: Limits,
+    /// What all of one tenant may use, unless something else is set for it.
+    pub quotas: Quotas,
     /// What clients must show; `None` lets everybody in who can connect.
     pub token: Option<Token>,
     /// Networks that plugins may reach although they are not public.
@@ -99,6 +106,8 @@ impl ServerConfig {
             timezone: Zone::utc(),
             log_format: LogFormat::Text,
             secret_key: None,
+            limits: Limits::DEFAULT,
+            quotas: Quotas::DEFAULT,
             token: None,
             egress_allow_networks: Network::LOOPBACK.to_vec(),
         }
@@ -121,6 +130,8 @@ impl ServerConfig {
             timezone_data,
             log_format: parse_log_format(&text(&args.log_format, file.log_format, "text"))?,
             secret_key: None,
+            limits: tenancy::limits(file.limits)?,
+            quotas: tenancy::quotas(file.quotas)?,
             token,
             egress_allow_networks: parse_networks(
                 args.egress_allow_network.as_ref().or(file.egress_allow_networks.as_ref()),

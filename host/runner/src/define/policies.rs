@@ -103,6 +103,7 @@ impl Checker {
 
     pub(super) fn limits(&mut self, limits: &LimitsConfig) -> LimitWishes {
         let timeout = self.duration_option("limits.timeout", limits.timeout.as_ref());
+        // Nothing runs without any of these; a limit of none at all makes sense for the others.
         let zero = [
             ("limits.fuel", limits.fuel == Some(0)),
             ("limits.timeout", timeout == Some(Duration::ZERO)),
@@ -111,6 +112,17 @@ impl Checker {
         for (field, _) in zero.into_iter().filter(|(_, is_zero)| *is_zero) {
             self.problem(field, "out_of_range", "must be more than zero");
         }
-        LimitWishes { fuel: limits.fuel, timeout, memory_bytes: limits.memory, ..LimitWishes::default() }
+        LimitWishes {
+            fuel: limits.fuel,
+            timeout,
+            memory_bytes: limits.memory,
+            output_bytes: limits.output,
+            log_bytes: limits.log,
+            host_calls: limits.host_calls,
+            events: limits.events,
+            key_value_bytes: limits.key_value,
+            egress_requests: limits.egress_requests,
+            egress_bytes: limits.egress_bytes,
+        }
     }
 }

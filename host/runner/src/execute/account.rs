@@ -1,0 +1,70 @@
+//! What an execution leaves, against its tenant's quotas.
+
+use innkeeper_model::execution::{Failure, FailureKind};
+use innkeeper_model::sandbox::{Effects, KeyValueWrite, Outcome};
+use innkeeper_store::{Claimed, NewEvent, Settled, Settlement, TenantUsage, Verdict};
+
+use crate::error::RunnerError;
+use crate::quotas::Room;
+use crate::state::Shared;
+
+/// A handler whose effects would put its tenant over its quota of stored bytes fails instead.
+pub(super) async fn refuse_bytes(
+    shared: &Shared,
+    claimed: &Claimed,
+    outcome: Outcome,
+    effects: &Effects,
+) -> Outcome {
+    let stored_bytes = bytes(effects.events.iter().map(|event| &event.data), &effects.writes);
+    if stored_bytes == 0 || !matches!(outcome, Outcome::Success(_)) {
+        return outcome;
+    }
+    let Some(kept) = shared.tenants.find(&claimed.tenant) else { return outcome };
+    let more = TenantUsage { stored_bytes, ..TenantUsage::default() };
+    match shared.admit_stored(&kept, more).await {
+        Err(RunnerError::QuotaExceeded(exceeded)) => {
+            Outcome::Failure(Failure::new(FailureKind::QuotaExceeded, exceeded.to_string()))
+        }
+        // If the rows cannot be counted, nothing can be written either, and that is tried again.
+        _ => outcome,
+    }
+}
+
+/// Bytes that a success stores. What it deletes or replaces counts as free only when the rows are counted again.
+fn bytes<'a>(data: impl Iterator<Item = &'a Option<String>>, writes: &[KeyValueWrite]) -> u64 {
+    let events = data.flatten().map(String::len);
+    let writes = writes.iter().filter_map(|write| Some(write.key.len() + write.value.as_ref()?.len()));
+    u64::try_from(events.chain(writes).sum::<usize>()).unwrap_or(u64::MAX)
+}
+
+/// Room for the runs of events that a handler published. Those for which there is none are noted as skipped.
+pub(super) fn make_room(shared: &Shared, claimed: &Claimed, events: &mut [NewEvent]) -> Option<Room> {
+    let heard: usize = events.iter().map(|event| event.listeners.len()).sum();
+    if heard == 0 {
+        return None;
+    }
+    let kept = shared.tenants.find(&claimed.tenant)?;
+    let room = shared.room(&kept, heard).ok();
+    if room.is_none() {
+        for event in events.iter_mut() {
+            event.over_quota = true;
+        }
+    }
+    room
+}
+
+/// Notes what was stored.
+pub(super) fn note(shared: &Shared, settlement: &Settlement, settled: &Settled) {
+    let stored_bytes = match &settlement.verdict {
+        Verdict::Success { writes, events, .. } => bytes(events.iter().map(|event| &event.data), writes),
+        Verdict::Failure { .. } => 0,
+    };
+    if stored_bytes == 0 && !settled.task_removed {
+        return;
+    }
+    let Some(meters) = shared.meters(&settlement.tenant) else { return };
+    meters.add(TenantUsage { stored_bytes, ..TenantUsage::default() });
+    if settled.task_removed {
+        meters.task_deleted();
+    }
+}

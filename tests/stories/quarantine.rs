@@ -1,0 +1,66 @@
+//! A handler that brings the host down is found out, and nobody else suffers for it.
+
+use innkeeper_tests::TestHost;
+use innkeeper_tests::wait::eventually;
+use serde_json::json;
+
+use crate::components::{ECHO, SLEEP_THEN_SUCCEED};
+
+#[test]
+fn the_third_crash_quarantines_the_culprit_and_not_what_ran_beside_it() {
+    let mut host = TestHost::start();
+    for plugin in ["culprit", "bystander"] {
+        host.push(plugin, SLEEP_THEN_SUCCEED);
+        host.create(&json!({"id": plugin, "type": "event", "onEvent": plugin, "plugin": plugin}));
+    }
+    host.push("echo", ECHO);
+    host.create(&json!({"id": "echo", "type": "event", "onEvent": "echo", "plugin": "echo"}));
+    host.publish("culprit", &json!({"ms": 60_000}), 1);
+    host.publish("bystander", &json!({"ms": 4_000}), 1);
+    for task in ["culprit", "bystander"] {
+        assert_eq!(host.running(task)["status"], "running");
+    }
+    host = TestHost::start_in(host.kill());
+    for crash in 2..=3 {
+        assert_eq!(host.running("culprit")["status"], "running");
+        let held = eventually("the bystander waits", || {
+            let why = host.get("/v1/tasks/bystander").body["waitingFor"].as_str().map(str::to_owned);
+            why.filter(|why| why.contains("ran when the host crashed"))
+        });
+        assert!(held.contains("one at a time"), "{held}");
+        host.publish("echo", &json!(crash), 1);
+        assert_eq!(host.ended("echo", crash - 1)[0]["status"], "success", "who is no suspect runs on");
+        host = TestHost::start_in(host.kill());
+    }
+    assert_eq!(host.ended("bystander", 2)[0]["status"], "success", "it was not to blame");
+    assert_eq!(host.get("/v1/tasks/bystander").body["pauseReason"], json!(null));
+    let task = host.get("/v1/tasks/culprit").body;
+    assert_eq!((&task["isPaused"], &task["status"]), (&json!(true), &json!("paused")));
+    let reason = task["pauseReason"].as_str().expect("a reason");
+    assert!(reason.contains("`culprit` is quarantined: the host crashed 3 times"), "{reason}");
+    assert!(task["waitingFor"].as_str().is_some_and(|why| why.contains(reason)), "{task}");
+    let resumed = host.post("/v1/tasks/culprit/resume", &json!(null));
+    assert_eq!((resumed.status, &resumed.body["code"]), (409, &json!("quarantined")));
+
+    let released = host.post("/v1/plugins/culprit/release", &json!(null));
+    assert_eq!((released.status, &released.body), (200, &json!({"resumed": ["culprit"]})));
+    host.publish("culprit", &json!({"ms": 1}), 1);
+    assert_eq!(host.ended("culprit", 4)[0]["status"], "success");
+}
+
+#[test]
+fn another_version_takes_a_plugin_out_of_quarantine() {
+    let mut host = TestHost::start();
+    host.push("culprit", SLEEP_THEN_SUCCEED);
+    host.create(&json!({"id": "culprit", "type": "event", "onEvent": "go", "plugin": "culprit"}));
+    host.publish("go", &json!({"ms": 60_000}), 1);
+    for _ in 0..3 {
+        assert_eq!(host.running("culprit")["status"], "running");
+        host = TestHost::start_in(host.kill());
+    }
+    assert_eq!(host.get("/v1/tasks/culprit").body["isPaused"], true);
+    host.push("culprit", ECHO);
+    assert_eq!(host.get("/v1/tasks/culprit").body["isPaused"], false);
+    host.publish("go", &json!("again"), 1);
+    assert_eq!(host.ended("culprit", 4)[0]["output"]["data"], json!("again"));
+}
