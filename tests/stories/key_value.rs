@@ -96,6 +96,17 @@ fn bytes_are_limited_and_the_failure_says_so() {
 }
 
 #[test]
+fn keys_are_limited_in_number() {
+    let host = host_with_bucket();
+    let steps = json!([["keys", 10_001], ["set", "0", "again"], ["increment", "other", 1]]);
+    let execution = run_steps(&host, "many", &steps);
+    let refused = |step: usize| execution["output"][step]["refused"].as_str().unwrap_or_default();
+    assert!(refused(0).contains("may write 10000 keys") && refused(2).contains("10000 keys"), "{execution}");
+    assert_eq!(execution["output"][1], Value::Null);
+    assert_eq!(host.get("/v1/kv").body["items"][0]["keys"], 10_000);
+}
+
+#[test]
 fn additions_of_many_executions_at_once_all_count() {
     let host = host_with_bucket();
     host.create(&json!({"id": "count", "type": "event", "onEvent": "count", "plugin": "kv"}));

@@ -4,6 +4,7 @@
 mod components;
 mod configuration;
 mod crash;
+mod data_commands;
 mod effects;
 mod egress;
 mod egress_limits;

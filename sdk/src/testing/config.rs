@@ -11,6 +11,13 @@ pub(super) struct Configured(BTreeMap<String, String>);
 
 impl Scenario {
     /// The tenant has configured this value or secret, and granted it to the plugin.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{config, testing::Scenario};
+    ///
+    /// let report = Scenario::new().config("greeting", "Hi").enter(|| config::get("greeting"));
+    /// assert_eq!(report.result, Ok(Some("Hi".to_owned())));
+    /// ```
     #[must_use]
     pub fn config(mut self, key: &str, value: &str) -> Self {
         self.config.0.insert(key.to_owned(), value.to_owned());

@@ -38,6 +38,14 @@ impl Written {
 
 impl Scenario {
     /// The key-value store has this value.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{kv, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().value("state", "seen", "yes");
+    /// let report = scenario.enter(|| kv::open("state")?.exists("seen"));
+    /// assert_eq!(report.result, Ok(true));
+    /// ```
     #[must_use]
     pub fn value(mut self, bucket: &str, key: &str, value: impl AsRef<[u8]>) -> Self {
         let place = (bucket.to_owned(), key.to_owned());
@@ -46,6 +54,13 @@ impl Scenario {
     }
 
     /// The bucket is not granted to the plugin. All others are.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{kv, testing::Scenario};
+    ///
+    /// let report = Scenario::new().deny_bucket("state").enter(|| kv::open("state").map(drop));
+    /// assert_eq!(report.result, Err(kv::Error::AccessDenied("state".to_owned())));
+    /// ```
     #[must_use]
     pub fn deny_bucket(mut self, bucket: &str) -> Self {
         self.stored.denied.insert(bucket.to_owned());
@@ -77,6 +92,13 @@ impl Scenario {
 
 impl<T> Report<T> {
     /// The value that was written under a key; `None` if none was, or if the key was deleted.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{kv, testing::Scenario};
+    ///
+    /// let report = Scenario::new().enter(|| kv::open("state")?.set("seen", "yes"));
+    /// assert_eq!(report.written("state", "seen"), Some(&b"yes"[..]));
+    /// ```
     #[must_use]
     pub fn written(&self, bucket: &str, key: &str) -> Option<&[u8]> {
         let write = self.writes.iter().find(|write| write.bucket == bucket && write.key == key)?;

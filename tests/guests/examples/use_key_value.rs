@@ -45,6 +45,12 @@ fn act(bucket: &Bucket, step: &[Value]) -> Result<Value, Error> {
     match text(0) {
         "set" => bucket.set(key, text(2))?,
         "fill" => bucket.set(key, vec![b'x'; text(2).parse().unwrap_or(0)])?,
+        // Sets that many keys, until one is refused.
+        "keys" => {
+            for number in 0..step[1].as_u64().unwrap_or(0) {
+                bucket.set(&format!("{number}"), "")?;
+            }
+        }
         "delete" => bucket.delete(key)?,
         "get" => return Ok(shown(bucket.get(key)?)),
         "exists" => return Ok(bucket.exists(key)?.into()),

@@ -7,6 +7,7 @@ use innkeeper_model::execution::FailureKind;
 use innkeeper_model::id::TenantId;
 use innkeeper_model::key_value::{check_bucket, check_key, check_value};
 use innkeeper_model::sandbox::{KeyValueWrite, StateReader};
+use wasmtime::component::Resource;
 
 use super::overlay::{Known, Overlay, Page};
 use crate::capability::denial;
@@ -15,6 +16,10 @@ use crate::usage::take;
 
 /// Keys of one page at most.
 const PAGE_MAX: u32 = 256;
+/// Keys that one execution may write at most: each is an entry in memory now and a row later.
+const KEYS_WRITTEN_MAX: usize = 10_000;
+/// Keys of one call at most.
+const BATCH_MAX: usize = 1000;
 
 /// What an execution has of the key-value store.
 #[derive(Debug, Default)]
@@ -37,7 +42,9 @@ pub(crate) struct Bucket {
 pub(crate) struct Look {
     bucket: Bucket,
     key: String,
-    pub(super) seen: Option<Vec<u8>>,
+    seen: Option<Vec<u8>>,
+    /// Whether the guest has been given what was seen. It was counted once.
+    is_told: bool,
 }
 
 /// Why an operation was not done.
@@ -97,12 +104,14 @@ pub(super) async fn get(state: &mut State, bucket: &Bucket, key: &str) -> Answer
     Ok(value)
 }
 
+/// Costs as much as reading the value: the host does read it.
 pub(super) async fn exists(state: &mut State, bucket: &Bucket, key: &str) -> Answer<bool> {
-    Ok(look_up(state, bucket, key).await?.is_some())
+    Ok(get(state, bucket, key).await?.is_some())
 }
 
 pub(super) fn set(state: &mut State, bucket: &Bucket, key: &str, value: Option<Vec<u8>>) -> Answer<()> {
     check(state, key, value.as_deref())?;
+    admit_write(state, bucket, key)?;
     state.key_value.overlay.set(&bucket.name, key, value);
     Ok(())
 }
@@ -125,6 +134,7 @@ pub(super) async fn list(state: &mut State, bucket: &Bucket, after: Option<Strin
 
 pub(super) async fn increment(state: &mut State, bucket: &Bucket, key: &str, delta: i64) -> Answer<i64> {
     check(state, key, None)?;
+    admit_write(state, bucket, key)?;
     let stored = stored_unless_known(state, bucket, key).await?;
     count(state, stored.as_ref().map_or(0, Vec::len))?;
     let sum = state.key_value.overlay.add(&bucket.name, key, stored, delta);
@@ -134,13 +144,23 @@ pub(super) async fn increment(state: &mut State, bucket: &Bucket, key: &str, del
 /// Looks at a key, for a swap.
 pub(super) async fn look(state: &mut State, bucket: &Bucket, key: &str) -> Answer<Look> {
     let seen = get(state, bucket, key).await?;
-    Ok(Look { bucket: bucket.clone(), key: key.to_owned(), seen })
+    Ok(Look { bucket: bucket.clone(), key: key.to_owned(), seen, is_told: false })
+}
+
+/// What was seen at a look. To be told once more costs once more.
+pub(super) fn seen(state: &mut State, look: &Resource<Look>) -> wasmtime::Result<Answer<Option<Vec<u8>>>> {
+    let look = state.table.get_mut(look)?;
+    let is_repeated = std::mem::replace(&mut look.is_told, true);
+    let seen = look.seen.clone();
+    let bytes = seen.as_ref().map_or(0, Vec::len);
+    Ok(if is_repeated { count(state, bytes).map(|()| seen) } else { Ok(seen) })
 }
 
 /// Sets a key that is still as it was when it was looked at.
 pub(super) async fn swap(state: &mut State, look: Look, value: Vec<u8>) -> Answer<Swapped> {
-    let Look { bucket, key, seen } = look;
+    let Look { bucket, key, seen, .. } = look;
     check(state, &key, Some(&value))?;
+    admit_write(state, &bucket, &key)?;
     let stored = stored_unless_known(state, &bucket, &key).await?;
     let now = match state.key_value.overlay.get(&bucket.name, &key) {
         Known::Value(known) => known,
@@ -148,7 +168,7 @@ pub(super) async fn swap(state: &mut State, look: Look, value: Vec<u8>) -> Answe
     };
     if now != seen {
         count(state, now.as_ref().map_or(0, Vec::len))?;
-        return Ok(Swapped::Stale(Look { bucket, key, seen: now }));
+        return Ok(Swapped::Stale(Look { bucket, key, seen: now, is_told: false }));
     }
     state.key_value.overlay.swap(&bucket.name, &key, stored, value);
     Ok(Swapped::Done)
@@ -198,6 +218,25 @@ fn count(state: &mut State, bytes: usize) -> Answer<()> {
     let message = format!("an execution may read and write {limit} bytes of keys and values");
     state.usage.refuse(FailureKind::KeyValueLimit, message.clone());
     Err(Refusal::Other(message))
+}
+
+/// Refuses a write to one key too many.
+fn admit_write(state: &mut State, bucket: &Bucket, key: &str) -> Answer<()> {
+    let overlay = &state.key_value.overlay;
+    if overlay.len() < KEYS_WRITTEN_MAX || overlay.get(&bucket.name, key) != Known::Nothing {
+        return Ok(());
+    }
+    let message = format!("an execution may write {KEYS_WRITTEN_MAX} keys");
+    state.usage.refuse(FailureKind::KeyValueLimit, message.clone());
+    Err(Refusal::Other(message))
+}
+
+/// Refuses a call with too many keys.
+pub(super) fn check_batch(keys: usize) -> Answer<()> {
+    if keys <= BATCH_MAX {
+        return Ok(());
+    }
+    Err(Refusal::Other(format!("{keys} keys in one call; at most {BATCH_MAX} are taken")))
 }
 
 fn not_yet() -> Refusal {

@@ -144,12 +144,15 @@ fn add_batch(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     instance.func_wrap(
         "set-many",
         |mut store, (bucket, values): (Resource<Bucket>, Vec<(String, Vec<u8>)>)| {
-            let values = values.into_iter().map(|(key, value)| (key, Some(value)));
-            set(store.data_mut().enter(), &bucket, values)
+            set_many(
+                store.data_mut().enter(),
+                &bucket,
+                values.into_iter().map(|(key, value)| (key, Some(value))),
+            )
         },
     )?;
     instance.func_wrap("delete-many", |mut store, (bucket, keys): (Resource<Bucket>, Vec<String>)| {
-        set(store.data_mut().enter(), &bucket, keys.into_iter().map(|key| (key, None)))
+        set_many(store.data_mut().enter(), &bucket, keys.into_iter().map(|key| (key, None)))
     })
 }
 
@@ -160,8 +163,7 @@ fn add_atomics2(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()
     })?;
     instance.func_wrap_async("[static]cas.new", |store, arguments| Box::new(look(store, arguments)))?;
     instance.func_wrap("[method]cas.current", |mut store, (look,): (Resource<Look>,)| {
-        let seen = store.data_mut().enter().table.get(&look)?.seen.clone();
-        Ok((Ok::<_, Error>(seen),))
+        answer(buckets::seen(store.data_mut().enter(), &look)?)
     })?;
     instance.func_wrap_async("swap", |store, arguments| Box::new(swap(store, arguments)))?;
     instance.func_wrap_async(
@@ -197,6 +199,17 @@ fn set(
     let bucket = state.table.get(bucket)?.clone();
     let mut values = values.into_iter();
     answer(values.try_for_each(|(key, value)| buckets::set(state, &bucket, &key, value)))
+}
+
+fn set_many(
+    state: &mut State,
+    bucket: &Resource<Bucket>,
+    values: impl ExactSizeIterator<Item = (String, Option<Vec<u8>>)>,
+) -> Answer<()> {
+    match buckets::check_batch(values.len()) {
+        Ok(()) => set(state, bucket, values),
+        Err(refusal) => answer(Err(refusal)),
+    }
 }
 
 async fn list_numbered(
@@ -268,7 +281,8 @@ async fn swap(
 type Pairs = Vec<(String, Option<Vec<u8>>)>;
 
 async fn read_many(state: &mut State, bucket: &Bucket, keys: Vec<String>) -> Result<Pairs, Refusal> {
-    let mut pairs = Vec::with_capacity(keys.len().min(1024));
+    buckets::check_batch(keys.len())?;
+    let mut pairs = Vec::with_capacity(keys.len());
     for key in keys {
         let value = buckets::get(state, bucket, &key).await?;
         pairs.push((key, value));

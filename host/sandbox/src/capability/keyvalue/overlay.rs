@@ -10,6 +10,7 @@ use innkeeper_model::sandbox::{Expected, KeyValueChange, KeyValueWrite};
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     buckets: BTreeMap<String, BTreeMap<String, Entry>>,
+    len: usize,
 }
 
 #[derive(Debug)]
@@ -38,6 +39,11 @@ pub(crate) struct Page {
 }
 
 impl Overlay {
+    /// How many keys are written to.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// What is known of `key` without looking at what is stored.
     pub(crate) fn get(&self, bucket: &str, key: &str) -> Known {
         match self.entry(bucket, key) {
@@ -148,7 +154,8 @@ impl Overlay {
     }
 
     fn insert(&mut self, bucket: &str, key: &str, entry: Entry) {
-        self.buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), entry);
+        let entries = self.buckets.entry(bucket.to_owned()).or_default();
+        self.len += usize::from(entries.insert(key.to_owned(), entry).is_none());
     }
 }
 
@@ -189,7 +196,7 @@ mod tests {
             (Known::Value(value("1")), Known::Nothing)
         );
         overlay.set("b", "k", None);
-        assert_eq!(overlay.get("b", "k"), Known::Value(None));
+        assert_eq!((overlay.get("b", "k"), overlay.len()), (Known::Value(None), 1));
     }
 
     #[test]
