@@ -94,13 +94,11 @@ impl Exchange {
             drop(permit);
         }));
         let answered = timeout(timeouts.first_byte, sender.send_request(request)).await;
-        let response = match answered {
-            Ok(answer) => answer.map_err(|error| failed(&error, &meter))?,
-            Err(_) => {
-                let why = format!("there was no answer after {} ms", timeouts.first_byte.as_millis());
-                return Err(Refusal::new(Error::ConnectionReadTimeout, &target, &why));
-            }
+        let Ok(answer) = answered else {
+            let why = format!("there was no answer after {} ms", timeouts.first_byte.as_millis());
+            return Err(Refusal::new(Error::ConnectionReadTimeout, &target, &why));
         };
+        let response = answer.map_err(|error| failed(&error, &meter))?;
         let response =
             response.map(|body| TimedBody::new(body, timeouts.between_bytes, meter).boxed_unsync());
         Ok(Answer { response, connection })
