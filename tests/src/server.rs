@@ -23,7 +23,7 @@ impl Reply {
     /// An answer with this status line, such as `200 OK`, these header lines and this body.
     #[must_use]
     pub fn answer(status: &str, headers: &[&str], body: &str) -> Self {
-        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
         let length = body.len();
         Self::Bytes(
             format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes(),
@@ -160,8 +160,8 @@ fn read(stream: &mut impl Read) -> Option<String> {
     loop {
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let lengths = head.lines().filter_map(|line| line.strip_prefix("content-length: "));
-            let length = lengths.last().and_then(|length| length.parse().ok()).unwrap_or(0);
+            let mut lengths = head.lines().filter_map(|line| line.strip_prefix("content-length: "));
+            let length = lengths.next_back().and_then(|length| length.parse().ok()).unwrap_or(0);
             let is_chunked = head.contains("transfer-encoding: chunked");
             if (!is_chunked && body.len() >= length) || (is_chunked && body.ends_with("0\r\n\r\n")) {
                 return Some(text.into_owned());

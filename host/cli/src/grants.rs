@@ -79,7 +79,7 @@ pub(crate) fn hint(plugin: &Value, grants: &Value) -> Option<String> {
     let name = json_text(&plugin["name"]);
     (wants_http && has_none).then(|| {
         format!(
-            "it makes HTTP requests, and none is granted: innkeeper plugin allow {name} http=https://HOST\n"
+            "\nit makes HTTP requests, and none is granted: innkeeper plugin allow {name} http=https://HOST"
         )
     })
 }

@@ -112,22 +112,23 @@ fn special_v4(ip: Ipv4Addr) -> Option<&'static str> {
         [198, 18 | 19, ..] => "an address for benchmarks",
         [224..=239, ..] => "a multicast address",
         [255, 255, 255, 255] => "the broadcast address",
-        [0, ..] | [192, 0, 0, _] | [192, 88, 99, _] | [240..=255, ..] => "a reserved address",
+        [0 | 240..=255, ..] | [192, 0, 0, _] | [192, 88, 99, _] => "a reserved address",
         _ => return None,
     })
 }
 
 /// The special-purpose blocks of IANA's IPv6 registry, what carries an IPv4 address, and what is not assigned.
 fn special_v6(ip: Ipv6Addr) -> Option<&'static str> {
-    let [a, b, c, d, e, f, g, h] = ip.segments();
-    let embedded = Ipv4Addr::from(u32::from(g) << 16 | u32::from(h));
-    Some(match [a, b, c, d, e, f] {
+    let segments = ip.segments();
+    let [.., high, low] = segments;
+    let embedded = Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    Some(match segments {
         _ if ip.is_unspecified() => "the unspecified address",
         _ if ip.is_loopback() => "a loopback address",
-        [0, 0, 0, 0, 0, 0xffff] => return special_v4(embedded),
-        [0, 0, 0, 0, 0, 0] | [0, 0, 0, 0, 0xffff, 0] => "an IPv6 form of an IPv4 address",
+        [0, 0, 0, 0, 0, 0xffff, ..] => return special_v4(embedded),
+        [0, 0, 0, 0, 0 | 0xffff, 0, ..] => "an IPv6 form of an IPv4 address",
         // A translator passes it on to the IPv4 address inside; names get such addresses in networks without IPv4.
-        [0x64, 0xff9b, 0, 0, 0, 0] => {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
             return special_v4(embedded).map(|_| "a translated form of a special address");
         }
         [0x64, 0xff9b, 1, ..] => "a translated address of a local network",

@@ -49,7 +49,7 @@ struct Outcome {
 #[handler]
 fn request(event: Option<&str>, data: Option<Value>) -> Result<Outcome, Failure> {
     let settings = context::metadata::<Settings>()?;
-    let values = Values::new(event, data, &context::current());
+    let values = Values::new(event, data.as_ref(), &context::current());
     let request = build(&settings, &values).map_err(Failure::permanent)?;
     let answer = request.send().map_err(http::Error::failure)?;
     let answer = check(answer, &settings.expected_status)?;

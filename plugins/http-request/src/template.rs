@@ -8,7 +8,7 @@ pub(crate) struct Values(Value);
 
 impl Values {
     /// The event's name, its data, and what is known of the execution.
-    pub(crate) fn new(event: Option<&str>, data: Option<Value>, execution: &Execution) -> Self {
+    pub(crate) fn new(event: Option<&str>, data: Option<&Value>, execution: &Execution) -> Self {
         Self(json!({
             "event": event,
             "data": data,
@@ -95,7 +95,7 @@ fn encode(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte))
+                encoded.push(char::from(byte));
             }
             other => {
                 encoded.push('%');

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http1;
+use innkeeper_model::id::TenantId;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::io::TokioIo;
@@ -57,6 +58,8 @@ pub(super) struct Exchange {
     pub(super) target: Target,
     pub(super) timeouts: Timeouts,
     pub(super) meter: Arc<Meter>,
+    /// Whose it is; `None` while a component is tried.
+    pub(super) tenant: Option<TenantId>,
 }
 
 /// The head of an answer, its body, and the connection that the body comes over for as long as it is kept.
@@ -68,9 +71,9 @@ pub(super) struct Answer {
 impl Exchange {
     /// Connects, sends, and waits for the head of the answer.
     pub(super) async fn run(self, connector: Arc<Connector>) -> Result<Answer, Refusal> {
-        let Self { request, target, timeouts, meter } = self;
+        let Self { request, target, timeouts, meter, tenant } = self;
         let connecting = async {
-            let permit = Arc::clone(&connector.connections).acquire_owned().await;
+            let permit = connector.permit(tenant.as_ref()).await;
             let stream = connect(&connector, &target, timeouts.connect).await?;
             Ok((permit, stream))
         };
@@ -94,13 +97,11 @@ impl Exchange {
             drop(permit);
         }));
         let answered = timeout(timeouts.first_byte, sender.send_request(request)).await;
-        let response = match answered {
-            Ok(answer) => answer.map_err(|error| failed(&error, &meter))?,
-            Err(_) => {
-                let why = format!("there was no answer after {} ms", timeouts.first_byte.as_millis());
-                return Err(Refusal::new(Error::ConnectionReadTimeout, &target, &why));
-            }
+        let Ok(answer) = answered else {
+            let why = format!("there was no answer after {} ms", timeouts.first_byte.as_millis());
+            return Err(Refusal::new(Error::ConnectionReadTimeout, &target, &why));
         };
+        let response = answer.map_err(|error| failed(&error, &meter))?;
         let response =
             response.map(|body| TimedBody::new(body, timeouts.between_bytes, meter).boxed_unsync());
         Ok(Answer { response, connection })

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use http::Request;
 use innkeeper_model::execution::{FailureKind, LogLevel};
 use innkeeper_model::grants::Grants;
-use innkeeper_model::id::PluginName;
+use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::limits::Limits;
 use innkeeper_model::sandbox::Invocation;
 use tokio_util::task::AbortOnDropHandle;
@@ -103,6 +103,7 @@ impl Client {
         let hooks = Hooks {
             grants: invocation.map(|invocation| Arc::clone(&invocation.grants)).unwrap_or_default(),
             plugin: invocation.map(|invocation| invocation.plugin.clone()),
+            tenant: invocation.map(|invocation| invocation.tenant.clone()),
             limits: *limits,
             meter: Arc::clone(&meter),
             log: Log { logs: logs.clone(), shared: Arc::clone(shared) },
@@ -129,6 +130,7 @@ struct Hooks {
     grants: Arc<Grants>,
     /// `None` while a component is tried: nothing is granted then.
     plugin: Option<PluginName>,
+    tenant: Option<TenantId>,
     limits: Limits,
     meter: Arc<Meter>,
     log: Log,
@@ -152,7 +154,8 @@ impl Hooks {
             return Err(Refusal::new(Error::ConnectionLimitReached, &target, &message));
         }
         let timeouts = Timeouts::within(options, self.limits.timeout);
-        Ok(Exchange { request, target, timeouts, meter: Arc::clone(&self.meter) })
+        let (meter, tenant) = (Arc::clone(&self.meter), self.tenant.clone());
+        Ok(Exchange { request, target, timeouts, meter, tenant })
     }
 }
 
