@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use innkeeper_model::execution::FailureKind;
-use innkeeper_model::id::TenantId;
+use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::quota::QuotaWishes;
 use innkeeper_model::task_config::TaskConfig;
 use innkeeper_model::tenant::{TenantSettings, TenantStatus};
@@ -107,8 +107,11 @@ async fn a_deletion_that_was_interrupted_goes_on_at_the_next_start() {
     let stage = Stage::open(&sandbox).await;
     let doomed: TenantId = "doomed".parse().expect("a name");
     stage.runner.create_tenant(doomed.clone(), TenantSettings::default()).await.expect("a tenant");
-    let plugin = "plugin".parse().expect("a name");
-    stage.runner.push_plugin(&doomed, plugin, Arc::from(&b"component"[..])).await.expect("a plugin");
+    let plugin: PluginName = "plugin".parse().expect("a name");
+    for component in ["first", "second"] {
+        let component = Arc::from(component.as_bytes());
+        stage.runner.push_plugin(&doomed, plugin.clone(), component).await.expect("a plugin");
+    }
     let task = json!({"id": "often", "type": "schedule", "cron": "* * * * * *", "plugin": "plugin"});
     let task = TaskConfig::from_json(task).expect("a config");
     stage.runner.create_task(&doomed, task).await.expect("a task");
