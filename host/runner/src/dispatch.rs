@@ -72,6 +72,7 @@ async fn start(
         execution_id: *execution,
     };
     let requests = runs.iter().zip(&executions).map(request).collect();
+    let let_start = shared.suspects.let_start();
     let claimed = shared.store.claim(requests, shared.clock.now()).await;
     let claims = match claimed {
         Ok(claims) => claims,
@@ -90,7 +91,7 @@ async fn start(
         }
     };
     for ((run, execution), claim) in runs.into_iter().zip(executions).zip(claims) {
-        let Some(claimed) = note(shared, run, claim) else {
+        let Some(claimed) = note(shared, run, claim, let_start) else {
             shared.unregister(&execution);
             continue;
         };
@@ -101,7 +102,7 @@ async fn start(
 }
 
 /// Tells the queue what came of a claim; the execution, if there is one to be started.
-fn note(shared: &Shared, run: QueuedRun, claim: Claim) -> Option<Box<Claimed>> {
+fn note(shared: &Shared, run: QueuedRun, claim: Claim, let_start: u64) -> Option<Box<Claimed>> {
     let mut queue = shared.lock_queue();
     queue.answered(&run);
     if let Claim::Started(claimed) = claim {
@@ -114,8 +115,12 @@ fn note(shared: &Shared, run: QueuedRun, claim: Claim) -> Option<Box<Claimed>> {
         Claim::Held(until) => queue.refused(run, Some(until)),
         Claim::Blocked => queue.refused(run, None),
         Claim::Suspected => {
-            shared.suspects.refused(&run);
+            let is_out_of_date = shared.suspects.refused(&run, let_start);
+            let (tenant, task) = (run.tenant.clone(), run.task_id.clone());
             queue.refused(run, None);
+            if is_out_of_date {
+                queue.reopen(&tenant, &task);
+            }
         }
         // Its runs stay in the store; resuming brings them back.
         Claim::Paused => queue.park(&run),

@@ -25,8 +25,9 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
     shared.unregister(&claimed.execution_id);
     // The slot is for another as soon as the sandbox is free, unless too many ends wait to be written.
     let _unsettled = shared.unsettled.acquire().await;
-    drop(slot);
+    // First its place in the tenant's share: whoever gets the slot is chosen among all that may have it.
     shared.free_share(&claimed.tenant, 1);
+    drop(slot);
     let (mut settlement, _room) = settlement(&shared, &claimed, report).await;
     if let Some(settled) = settle(&shared, &settlement).await {
         if let Some(error) = settled.conflict.clone() {

@@ -24,6 +24,8 @@ struct Known {
     versions: HashMap<Version, State>,
     /// Tasks of which a run was refused for this.
     refused: HashSet<(TenantId, TaskId)>,
+    /// How often suspects have been let start: what a claim from before says may be out of date.
+    let_start: u64,
 }
 
 #[derive(Debug)]
@@ -48,9 +50,17 @@ impl Suspects {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a run was refused a start because of a suspect.
-    pub(crate) fn refused(&self, run: &QueuedRun) {
-        self.lock().refused.insert((run.tenant.clone(), run.task_id.clone()));
+    /// How often suspects have been let start, to be asked before a claim.
+    pub(crate) fn let_start(&self) -> u64 {
+        self.lock().let_start
+    }
+
+    /// Notes that a run was refused a start because of a suspect, by a claim that began when suspects had been let start
+    /// so often. Returns whether that is out of date, and the run may ask again.
+    pub(crate) fn refused(&self, run: &QueuedRun, let_start: u64) -> bool {
+        let mut known = self.lock();
+        known.refused.insert((run.tenant.clone(), run.task_id.clone()));
+        known.let_start != let_start
     }
 
     /// Whether a run of the task waits because of a suspect, and what is to be said of it.
@@ -95,7 +105,9 @@ impl Suspects {
     }
 
     fn take_refused(&self) -> HashSet<(TenantId, TaskId)> {
-        std::mem::take(&mut self.lock().refused)
+        let mut known = self.lock();
+        known.let_start += 1;
+        std::mem::take(&mut known.refused)
     }
 }
 
@@ -160,5 +172,50 @@ impl TaskRunner {
             self.resume_task_anyhow(tenant, task).await?;
         }
         Ok(tasks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use innkeeper_model::id::RunId;
+    use innkeeper_model::time::Timestamp;
+
+    use super::*;
+
+    fn run() -> QueuedRun {
+        let now = Timestamp::default();
+        QueuedRun {
+            tenant: TenantId::default_tenant(),
+            task_id: "task".parse().expect("an id"),
+            run_id: RunId::new(now, [0; 10]),
+            ready_at: now,
+            has_started: false,
+        }
+    }
+
+    #[test]
+    fn a_refusal_from_before_a_suspect_ended_is_out_of_date() {
+        let suspects = Suspects::default();
+        let before = suspects.let_start();
+        assert!(!suspects.refused(&run(), before));
+        assert_eq!(suspects.take_refused().len(), 1);
+        assert!(suspects.refused(&run(), before), "the suspect it met has ended meanwhile");
+        assert!(!suspects.refused(&run(), suspects.let_start()));
+    }
+
+    #[test]
+    fn a_suspect_is_cleared_by_ten_ends_in_order() {
+        let (tenant, plugin, digest) =
+            (TenantId::default_tenant(), "plugin".parse::<PluginName>().expect("a name"), Digest::of(b"x"));
+        let version = (tenant.clone(), plugin.clone(), digest);
+        let suspect = Suspect { tenant, plugin, digest, crashes: 2, quarantined_at: None };
+        let suspects = Suspects::default();
+        suspects.lock().versions.insert(version.clone(), State { suspect, ends: 0 });
+        assert_eq!(suspects.ended(&version, false), (true, false), "an interruption is no end in order");
+        for _ in 1..CLEARING_ENDS {
+            assert_eq!(suspects.ended(&version, true), (true, false));
+        }
+        assert_eq!(suspects.ended(&version, true), (true, true));
+        assert_eq!(suspects.ended(&version, true), (false, false), "it is a suspect no longer");
     }
 }

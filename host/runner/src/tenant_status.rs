@@ -127,8 +127,10 @@ async fn pause(shared: &Shared) -> Result<(), RunnerError> {
 }
 
 async fn hold(shared: &Shared, id: &TenantId) -> Result<(), RunnerError> {
-    while shared.store.hold_schedules(id, STEP_ROWS).await? > 0 {
+    let mut last = shared.store.hold_schedules(id, None, STEP_ROWS).await?;
+    while last.is_some() {
         refuse_when_stopping(shared)?;
+        last = shared.store.hold_schedules(id, last, STEP_ROWS).await?;
     }
     Ok(())
 }

@@ -134,7 +134,7 @@ fn pause_tasks(connection: &Connection, version: &Version, crashes: u32) -> Resu
 
 /// Whether a run must not start now: its version is quarantined, or is a suspect while another suspect runs.
 pub(crate) fn holds(connection: &Connection, claimed: &Claimed) -> Result<bool, StoreError> {
-    let sql = "SELECT s.quarantinedAt IS NOT NULL OR EXISTS (SELECT 1 FROM runs r JOIN suspects o
+    let sql = "SELECT s.quarantinedAt IS NOT NULL OR EXISTS (SELECT 1 FROM runs r INDEXED BY runs_started JOIN suspects o
                 ON o.tenant = r.tenant AND o.plugin = r.plugin AND o.digest = r.pluginDigest
             WHERE r.firstStartedAt IS NOT NULL AND r.state = 'running')
         FROM suspects s WHERE s.tenant = ?1 AND s.plugin = ?2 AND s.digest = ?3";

@@ -1,6 +1,6 @@
 //! The table `tenants`.
 
-use innkeeper_model::id::TenantId;
+use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::quota::QuotaWishes;
 use innkeeper_model::tenant::{Tenant, TenantSettings, TenantStatus};
@@ -86,15 +86,19 @@ impl Store {
         .await
     }
 
-    /// Takes the due times of at most `limit` tasks of a tenant out of the schedule, to be kept until they are put back.
-    /// Returns of how many; 0 once none is left.
+    /// Takes the due times of the first `limit` tasks of a tenant after `after` out of the schedule, to be kept until they
+    /// are put back. Returns the last of these tasks; `None` once there are no more.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn hold_schedules(&self, id: &TenantId, limit: u32) -> Result<usize, StoreError> {
-        let sql = "UPDATE tasks SET heldRunAt = nextRunAt, nextRunAt = NULL WHERE tenant = ?1 AND id IN
-            (SELECT id FROM tasks WHERE tenant = ?1 AND nextRunAt IS NOT NULL AND isPaused = 0 LIMIT ?2)";
-        self.move_schedules(sql, id, limit).await
+    pub async fn hold_schedules(
+        &self,
+        id: &TenantId,
+        after: Option<TaskId>,
+        limit: u32,
+    ) -> Result<Option<TaskId>, StoreError> {
+        let id = id.clone();
+        self.write(move |connection| hold(connection, &id, after.as_ref(), limit)).await
     }
 
     /// Puts back the due times of at most `limit` tasks that were held. Returns of how many; 0 once none is left.
@@ -102,20 +106,14 @@ impl Store {
     /// # Errors
     /// Those of the store.
     pub async fn release_schedules(&self, id: &TenantId, limit: u32) -> Result<usize, StoreError> {
-        let sql = "UPDATE tasks SET nextRunAt = coalesce(nextRunAt, heldRunAt), heldRunAt = NULL
-            WHERE tenant = ?1 AND id IN (SELECT id FROM tasks INDEXED BY tasks_held
-                WHERE tenant = ?1 AND heldRunAt IS NOT NULL LIMIT ?2)";
-        self.move_schedules(sql, id, limit).await
-    }
-
-    async fn move_schedules(
-        &self,
-        sql: &'static str,
-        id: &TenantId,
-        limit: u32,
-    ) -> Result<usize, StoreError> {
         let id = id.clone();
-        self.write(move |connection| Ok(connection.prepare_cached(sql)?.execute((id.as_str(), limit))?)).await
+        self.write(move |connection| {
+            let sql = "UPDATE tasks SET nextRunAt = coalesce(nextRunAt, heldRunAt), heldRunAt = NULL
+                WHERE tenant = ?1 AND id IN (SELECT id FROM tasks INDEXED BY tasks_held
+                    WHERE tenant = ?1 AND heldRunAt IS NOT NULL LIMIT ?2)";
+            Ok(connection.prepare_cached(sql)?.execute((id.as_str(), limit))?)
+        })
+        .await
     }
 
     /// What a tenant has stored, counted.
@@ -131,10 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn running_executions(
-        &self,
-        id: &TenantId,
-    ) -> Result<Vec<innkeeper_model::id::ExecutionId>, StoreError> {
+    pub async fn running_executions(&self, id: &TenantId) -> Result<Vec<ExecutionId>, StoreError> {
         let id = id.clone();
         self.read(move |connection| {
             let sql = "SELECT executionId FROM runs INDEXED BY runs_started
@@ -146,6 +141,25 @@ impl Store {
         })
         .await
     }
+}
+
+fn hold(
+    connection: &Connection,
+    id: &TenantId,
+    after: Option<&TaskId>,
+    limit: u32,
+) -> Result<Option<TaskId>, StoreError> {
+    let after = after.map_or("", TaskId::as_str);
+    let sql = "SELECT max(id) AS last FROM
+        (SELECT id FROM tasks WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3)";
+    let last: Option<TaskId> = connection
+        .prepare_cached(sql)?
+        .query_row(params![id.as_str(), after, limit], |row| row.parsed_option("last"))?;
+    let Some(last) = last else { return Ok(None) };
+    let sql = "UPDATE tasks SET heldRunAt = nextRunAt, nextRunAt = NULL
+        WHERE tenant = ?1 AND id > ?2 AND id <= ?3 AND nextRunAt IS NOT NULL AND isPaused = 0";
+    connection.prepare_cached(sql)?.execute([id.as_str(), after, last.as_str()])?;
+    Ok(Some(last))
 }
 
 fn usage(connection: &Connection, id: &TenantId) -> Result<TenantUsage, StoreError> {

@@ -22,6 +22,11 @@ impl Store {
 
 fn step(connection: &Connection, id: &TenantId, limit: u32) -> Result<bool, StoreError> {
     for table in order(&owned_tables(connection)?) {
+        if table == "plugins" && delete_former_version(connection, id)? {
+            return Ok(false);
+        }
+        // A plugin takes its component with it, and that may be large.
+        let limit = if table == "plugins" { 1 } else { limit };
         let key = primary_key(connection, &table)?;
         let sql = format!(
             "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE tenant = ?1 LIMIT ?2)"
@@ -33,6 +38,15 @@ fn step(connection: &Connection, id: &TenantId, limit: u32) -> Result<bool, Stor
     let sql = "DELETE FROM tenants WHERE id = ?1 AND status = 'deleting'";
     connection.execute(sql, [id.as_str()])?;
     Ok(tenant::find(connection, id)?.is_none())
+}
+
+/// Deletes a plugin version that is not active. Returns whether there was one.
+fn delete_former_version(connection: &Connection, id: &TenantId) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM plugin_versions WHERE (tenant, plugin, digest) IN
+        (SELECT v.tenant, v.plugin, v.digest FROM plugin_versions v JOIN plugins p
+            ON p.tenant = v.tenant AND p.name = v.plugin AND p.activeDigest <> v.digest
+            WHERE v.tenant = ?1 LIMIT 1)";
+    Ok(connection.execute(sql, [id.as_str()])? > 0)
 }
 
 /// Tables that hold what belongs to tenants, each with the tables that it references and whether their rows take its own

@@ -1,9 +1,13 @@
 //! What a tenant may not have, and what becomes of what is disabled.
 
+use std::sync::Arc;
+
 use innkeeper_model::execution::FailureKind;
+use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::quota::QuotaWishes;
-use innkeeper_model::tenant::TenantSettings;
-use innkeeper_store::SkipReason;
+use innkeeper_model::task_config::TaskConfig;
+use innkeeper_model::tenant::{TenantSettings, TenantStatus};
+use innkeeper_store::{Durability, Location, SkipReason, Store, TaskFilter};
 use serde_json::json;
 
 use super::scripted::{Act, Scripted};
@@ -94,6 +98,44 @@ async fn what_a_disabled_tenant_misses_is_decided_when_it_is_enabled() {
     assert_eq!(ran, ["hourly", "once"]);
     let missed = stage.skips("hourly").await;
     assert_eq!((missed[0].reason, missed[0].count), (SkipReason::Misfire, 2));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_interrupted_goes_on_at_the_next_start() {
+    let sandbox = Scripted::new(|_| Act::Succeed(Vec::new()));
+    let stage = Stage::open(&sandbox).await;
+    let doomed: TenantId = "doomed".parse().expect("a name");
+    stage.runner.create_tenant(doomed.clone(), TenantSettings::default()).await.expect("a tenant");
+    let plugin: PluginName = "plugin".parse().expect("a name");
+    for component in ["first", "second"] {
+        let component = Arc::from(component.as_bytes());
+        stage.runner.push_plugin(&doomed, plugin.clone(), component).await.expect("a plugin");
+    }
+    let task = json!({"id": "often", "type": "schedule", "cron": "* * * * * *", "plugin": "plugin"});
+    let task = TaskConfig::from_json(task).expect("a config");
+    stage.runner.create_task(&doomed, task).await.expect("a task");
+    let now = stage.now();
+    let directory = stage.close().await;
+    let location = Location::File(directory.path().join("innkeeper.db"));
+    let store = Store::open(&location, Durability::Normal).expect("a store");
+    assert!(store.set_tenant_status(&doomed, TenantStatus::Deleting).await.expect("a write"));
+    drop(store);
+    let stage = Stage::open_in(directory, now, &sandbox).await;
+    while stage.runner.tenant_status(&doomed).is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(sandbox.seen().is_empty());
+    let again = stage.runner.create_tenant(doomed.clone(), TenantSettings::default()).await;
+    assert!(again.is_ok(), "its name is free");
+    assert!(
+        stage
+            .runner
+            .tasks(&doomed, TaskFilter { limit: 9, ..TaskFilter::default() })
+            .await
+            .expect("none")
+            .is_empty()
+    );
     stage.close().await;
 }
 
