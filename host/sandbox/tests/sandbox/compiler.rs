@@ -48,7 +48,7 @@ fn too_large(refused: Result<(), Refusal>, hint: &str) {
 fn fails(refused: Result<(), Refusal>, hint: &str) {
     match refused {
         Err(Refusal::DoesNotStart(message) | Refusal::HostFault(message)) => {
-            assert!(message.contains(hint), "{message}")
+            assert!(message.contains(hint), "{message}");
         }
         other => panic!("{other:?}"),
     }
