@@ -150,6 +150,9 @@ impl Problem {
     }
 
     fn refused(refusal: &Refusal) -> Self {
+        if matches!(refusal, Refusal::HostFault(_)) {
+            return Self::unavailable(refusal.code(), refusal.to_string());
+        }
         let message = refusal.to_string();
         let errors = vec![FieldError::new("component", refusal.code(), message.clone())];
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "plugin_refused", message);
@@ -283,7 +286,7 @@ mod tests {
     #[test]
     fn each_error_has_its_status() {
         let full: Problem = RunnerError::Store(StoreError::Full).into();
-        let cases: [(Problem, u16, &str); 6] = [
+        let cases: [(Problem, u16, &str); 7] = [
             (full, 507, "disk_full"),
             (StoreError::Stopped.into(), 503, "stopped"),
             (StoreError::TaskExists("a".to_owned()).into(), 409, "task_exists"),
@@ -294,6 +297,7 @@ mod tests {
             ),
             (RunnerError::ShuttingDown.into(), 503, "shutting_down"),
             (RunnerError::Refused(Refusal::CoreModule).into(), 422, "plugin_refused"),
+            (RunnerError::Refused(Refusal::HostFault("x".to_owned())).into(), 503, "compiler_failed"),
         ];
         for (problem, status, code) in cases {
             assert_eq!((problem.0.status.as_u16(), problem.0.code), (status, code));

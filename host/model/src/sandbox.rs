@@ -55,6 +55,9 @@ pub enum Refusal {
     /// It could not be compiled or started.
     #[error("{0}")]
     DoesNotStart(String),
+    /// Nothing is known about the component: the host could not look at it.
+    #[error("{0}")]
+    HostFault(String),
 }
 
 impl Refusal {
@@ -68,6 +71,7 @@ impl Refusal {
             Self::MissingImports(_) => "missing_import",
             Self::TooLarge(_) => "component_too_large",
             Self::DoesNotStart(_) => "component_does_not_start",
+            Self::HostFault(_) => "compiler_failed",
         }
     }
 }

@@ -52,11 +52,8 @@ pub(crate) async fn compile(
         let seconds = limits.timeout.as_secs_f64();
         return Err(too_large(&format!("takes longer than {seconds} s")));
     };
-    let ended = ended.map_err(|error| {
-        Refusal::DoesNotStart(format!(
-            "the compiler could not be spoken to: {error}; this is a fault of the host"
-        ))
-    })?;
+    let ended =
+        ended.map_err(|error| Refusal::HostFault(format!("the compiler could not be spoken to: {error}")))?;
     judge(ended, &request, compatibility)
 }
 
@@ -135,8 +132,8 @@ fn broken_off(ended: &Ended, request: &Request) -> Refusal {
     }
     match signal {
         Some(SIGKILL) => host_fault("was killed: the machine may be out of memory", ended),
-        Some(signal) => host_fault(&format!("crashed on this component with signal {signal}"), ended),
-        None => host_fault("failed on this component", ended),
+        Some(signal) => crash(&format!("crashed on this component with signal {signal}"), ended),
+        None => crash("failed on this component", ended),
     }
 }
 
@@ -160,14 +157,25 @@ fn too_large(what: &str) -> Refusal {
     ))
 }
 
-/// A refusal that is not the component's fault alone: whoever runs the host learns the details from the log.
+/// The compiler did not survive the component.
+fn crash(what: &str, ended: &Ended) -> Refusal {
+    tell(ended);
+    Refusal::DoesNotStart(format!("the compiler {what}; the host's log says more"))
+}
+
+/// What any component would have met.
 fn host_fault(what: &str, ended: &Ended) -> Refusal {
+    tell(ended);
+    Refusal::HostFault(format!("the compiler {what}; the host's log says more"))
+}
+
+/// Whoever runs the host learns the details from the log.
+fn tell(ended: &Ended) {
     let mut details = ended.status.to_string();
     if !ended.last_words.is_empty() {
         let _ = write!(details, ": {}", ended.last_words.trim_end());
     }
     tracing::error!(details, "compiler.failed");
-    Refusal::DoesNotStart(format!("the compiler {what}; the host's log says more"))
 }
 
 #[cfg(all(test, unix))]
@@ -203,15 +211,15 @@ mod tests {
         assert_eq!(judged(0, compiled(7), ""), Ok(b"ok".to_vec()));
         let failed = 1 << 8;
         let cut = compiled(7)[..=ANSWER_HEAD_BYTES].to_vec();
-        for (status, output, what) in [
-            (failed, compiled(7), "failed on this component"),
-            (SIGKILL, compiled(7), "was killed"),
-            (0, compiled(8), "another version"),
-            (0, cut, "no whole answer"),
-            (0, Vec::new(), "no whole answer"),
+        for (status, output, code, what) in [
+            (failed, compiled(7), "component_does_not_start", "failed on this component"),
+            (SIGKILL, compiled(7), "compiler_failed", "was killed"),
+            (0, compiled(8), "compiler_failed", "another version"),
+            (0, cut, "compiler_failed", "no whole answer"),
+            (0, Vec::new(), "compiler_failed", "no whole answer"),
         ] {
-            let (code, message) = message(judged(status, output, ""));
-            assert_eq!(code, "component_does_not_start");
+            let (found, message) = message(judged(status, output, ""));
+            assert_eq!(found, code, "{message}");
             assert!(message.contains(what), "{message}");
         }
     }

@@ -9,9 +9,9 @@ use wasmtime::Engine;
 use super::{Answer, REQUEST_BYTES, Request};
 use crate::{engine, structure};
 
-/// How much a compilation gives way to the host: 0 is not at all, 19 is most.
+/// How much more than the thread that started it a compilation gives way to the host: 0 is not at all, 19 is most.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 5;
 /// Seconds between the signal for too much processor time and the one that cannot be ignored.
 #[cfg(target_os = "linux")]
 const KILL_AFTER_SECONDS: u64 = 5;
@@ -34,9 +34,9 @@ pub fn compile_standard_input() -> ExitCode {
 fn serve() -> io::Result<()> {
     let mut input = io::stdin().lock();
     let mut head = [0; REQUEST_BYTES];
-    input.read_exact(&mut head)?;
-    let request = Request::decode(&head)
-        .ok_or_else(|| io::Error::other("this is not for people: the host calls it"))?;
+    let whole = input.read_exact(&mut head);
+    let request = whole.ok().and_then(|()| Request::decode(&head));
+    let request = request.ok_or_else(|| io::Error::other("this is not for people: the host calls it"))?;
     fetter(&request)?;
     let mut component = Vec::new();
     input.read_to_end(&mut component)?;
@@ -84,23 +84,28 @@ fn not_compiled(error: &wasmtime::Error) -> (Answer, String) {
 /// Bounds what this process may use, for good. The host bounds its time besides.
 #[cfg(target_os = "linux")]
 fn fetter(request: &Request) -> io::Result<()> {
-    use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
-    let at_most = |resource, value: u64, last: u64| {
-        setrlimit(resource, Rlimit { current: Some(value), maximum: Some(last) })
-    };
+    use rustix::process::{Resource, Signal, getppid, nice, set_parent_process_death_signal};
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    if getppid()
-        .is_none_or(|parent| u64::from(parent.as_raw_nonzero().get().unsigned_abs()) != request.parent)
-    {
+    let parent = getppid().map(|parent| u64::from(parent.as_raw_nonzero().get().unsigned_abs()));
+    if parent != Some(request.parent) {
         return Err(io::Error::other("the host is gone"));
     }
-    rustix::process::setpriority_process(None, NICENESS)?;
+    // Added to what the host's own threads have, for nobody may take it back.
+    nice(NICENESS)?;
     let seconds = request.processor_seconds;
-    at_most(Resource::Cpu, seconds, seconds.saturating_add(KILL_AFTER_SECONDS))?;
-    at_most(Resource::As, request.memory_bytes, request.memory_bytes)?;
-    at_most(Resource::Core, 0, 0)?;
-    at_most(Resource::Fsize, 0, 0)?;
-    Ok(())
+    limit(Resource::Cpu, seconds, seconds.saturating_add(KILL_AFTER_SECONDS))?;
+    limit(Resource::As, request.memory_bytes, request.memory_bytes)?;
+    limit(Resource::Core, 0, 0)?;
+    limit(Resource::Fsize, 0, 0)
+}
+
+/// Sets a limit and the one it may be raised to, neither above what the system has set already.
+#[cfg(target_os = "linux")]
+fn limit(resource: rustix::process::Resource, value: u64, last: u64) -> io::Result<()> {
+    let allowed = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let limit =
+        rustix::process::Rlimit { current: Some(value.min(allowed)), maximum: Some(last.min(allowed)) };
+    Ok(rustix::process::setrlimit(resource, limit)?)
 }
 
 /// Only Linux is known to enforce these; elsewhere the host's time limit has to do.
