@@ -27,6 +27,7 @@ mod wire;
 
 mod events;
 mod executions;
+mod metrics;
 mod plugins;
 mod schedules;
 mod status;

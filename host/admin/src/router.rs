@@ -15,7 +15,7 @@ use crate::auth::Token;
 use crate::body::BodyLimit;
 use crate::config::AdminConfig;
 use crate::problem::Problem;
-use crate::{events, executions, gate, plugins, schedules, status, tasks};
+use crate::{events, executions, gate, metrics, plugins, schedules, status, tasks};
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
 /// Of the configuration it obeys what concerns requests, not what concerns connections. A caller must not drop the
@@ -72,6 +72,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/presets", get(status::presets))
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))
+        .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(status::health))
         .route("/readyz", get(status::readiness))
         .fallback(no_such_route)

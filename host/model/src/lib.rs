@@ -10,6 +10,7 @@ pub mod execution;
 pub mod grants;
 pub mod id;
 pub mod limits;
+pub mod measure;
 pub mod overlap;
 pub mod problem;
 pub mod rate;

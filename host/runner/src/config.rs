@@ -18,6 +18,8 @@ pub struct RunnerConfig {
     pub limits: Limits,
     /// Bytes of one event's data, as JSON text.
     pub event_data_bytes_max: usize,
+    /// Tenants that metrics tell apart, the first that are seen; the others are counted together.
+    pub metric_tenants_max: usize,
     /// How long a shutdown waits for running executions before it interrupts them.
     pub shutdown_grace: Duration,
 }
@@ -30,6 +32,7 @@ impl Default for RunnerConfig {
             concurrency: 256,
             limits: Limits::DEFAULT,
             event_data_bytes_max: 256 << 10,
+            metric_tenants_max: 100,
             shutdown_grace: Duration::from_secs(25),
         }
     }

@@ -17,6 +17,7 @@ use crate::verdict::after_failure;
 
 /// Runs a claimed execution to its end and settles it. The slot is free again as soon as the sandbox is.
 pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
+    shared.metrics.started(&claimed, shared.clock.now());
     let stop = stopped(shared.stop_signal(&claimed.execution_id));
     let report = shared.sandbox.execute(invocation(&shared, &claimed), stop).await;
     shared.unregister(&claimed.execution_id);
@@ -25,6 +26,7 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
     drop(slot);
     let settlement = settlement(&shared, &claimed, report);
     if let Some(settled) = settle(&shared, &settlement).await {
+        shared.metrics.ended(&settlement);
         tell(&shared, &claimed, settlement, &settled);
         shared.follow(settled.then, &mut None);
     }

@@ -18,6 +18,7 @@ use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::execute;
 use crate::ids::IdSource;
+use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::queue::DispatchQueue;
 use crate::schedules::Schedules;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdSource,
     pub(crate) bus: Bus,
+    pub(crate) metrics: Metrics,
     pub(crate) presets: RwLock<BTreeMap<String, String>>,
     pub(crate) schedules: Schedules,
     pub(crate) policies: Policies,

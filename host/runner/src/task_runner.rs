@@ -17,6 +17,7 @@ use crate::bus::{Bus, ChangeKind, Message, TaskChange};
 use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::ids::IdSource;
+use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
@@ -124,6 +125,7 @@ async fn share(
         store.presets().await?.into_iter().map(|preset| (preset.name, preset.cron)).collect();
     let slots = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
     Ok(Shared {
+        metrics: Metrics::new(config.metric_tenants_max),
         schedules: Schedules::new(config.timezone_data.clone()),
         config,
         policies: Policies::load(&store).await?,

@@ -39,6 +39,7 @@ mod tests {
             event: None,
             data: None,
             scheduled_at: None,
+            ready_at: now,
             attempt: 1,
             started_at: now,
             first_started_at: now,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use innkeeper_model::id::Digest;
+use innkeeper_model::measure::{Histogram, Spread};
 use innkeeper_model::sandbox::Refusal;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,6 +14,7 @@ use crate::artifact::ArtifactCache;
 use crate::bindings::PluginPre;
 use crate::capability::{self, denied};
 use crate::config::SandboxConfig;
+use crate::measure::Stopwatch;
 use crate::state::{Shared, State};
 use crate::structure;
 
@@ -36,6 +38,8 @@ pub(crate) struct Compiler {
     artifacts: Option<Arc<ArtifactCache>>,
     memory_bytes_max: u64,
     turns: Arc<Semaphore>,
+    /// How long compilations took.
+    durations: Arc<Histogram>,
     /// Where blocking work runs.
     threads: Handle,
 }
@@ -56,6 +60,7 @@ impl Compiler {
             artifacts: artifacts.map(Arc::new),
             memory_bytes_max: config.memory_bytes_max,
             turns: Arc::new(Semaphore::new(config.compilations as usize)),
+            durations: Arc::new(Histogram::of_durations()),
             threads,
         })
     }
@@ -70,18 +75,25 @@ impl Compiler {
         let turns = Arc::clone(&self.turns);
         let turn = turns.acquire_owned().await.map_err(|error| cut_short(error.to_string()))?;
         let engine = self.shared.engine.clone();
-        let memory_bytes_max = self.memory_bytes_max;
+        let (memory_bytes_max, durations) = (self.memory_bytes_max, Arc::clone(&self.durations));
         // A compilation cannot be stopped, so it takes the turn with it: whoever gives up waiting does not make room for
         // another one.
         let compiled = self.threads.spawn_blocking(move || {
             structure::check(&bytes, memory_bytes_max)?;
             // The bytes are valid, so what is left to fail are limits: of the compiler, and of the instance pool.
+            let stopwatch = Stopwatch::start();
             let component = Component::from_binary(&engine, &bytes);
+            durations.record_duration(stopwatch.elapsed());
             component
                 .map(|component| (component, turn))
                 .map_err(|error| Refusal::TooLarge(format!("{error:#}")))
         });
         compiled.await.unwrap_or_else(|error| Err(cut_short(error.to_string())))
+    }
+
+    /// How long compilations took, in microseconds.
+    pub(crate) fn durations(&self) -> Spread {
+        self.durations.spread()
     }
 
     /// The compiled component from the artifact cache, if it is there and can be trusted.

@@ -76,6 +76,8 @@ pub struct Claimed {
     pub data: Option<String>,
     /// The due time.
     pub scheduled_at: Option<Timestamp>,
+    /// When the run could start at the earliest: when it was recorded, or when its retry or its rate limit let it.
+    pub ready_at: Timestamp,
     /// This attempt's number, from 1.
     pub attempt: u32,
     /// When the execution was recorded.
@@ -223,6 +225,7 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         event: row.plain(10)?,
         data: row.plain(11)?,
         scheduled_at: row.parsed_option(12)?,
+        ready_at: row.parsed(0)?,
         attempt: row.plain(13)?,
         started_at: now,
         first_started_at: row.parsed_option(14)?.unwrap_or(now),

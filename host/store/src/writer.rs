@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Deref;
+use std::sync::Arc;
 use std::thread;
 
 use innkeeper_model::id::{TaskId, TenantId};
@@ -13,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
+use crate::figures::{Measures, Tally};
 use crate::settle::refresh_task;
 
 /// Commands that can wait, per transaction at most: a bound on how long an answer takes and on the write-ahead log.
@@ -113,12 +115,12 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread that owns `connection`.
-    pub(crate) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(crate) fn start(connection: Connection, measures: Arc<Measures>) -> Result<Self, StoreError> {
         let (commands, received) = mpsc::channel(QUEUE_MAX);
         let name = "innkeeper-writer".to_owned();
         thread::Builder::new()
             .name(name)
-            .spawn(move || run(&connection, received))
+            .spawn(move || run(&connection, received, &measures))
             .map_err(|error| StoreError::Refused(format!("cannot start the writer thread: {error}")))?;
         Ok(Self { commands })
     }
@@ -186,11 +188,11 @@ impl Backlog {
     }
 }
 
-fn run(connection: &Connection, mut commands: mpsc::Receiver<(Urgency, Box<dyn Job>)>) {
+fn run(connection: &Connection, mut commands: mpsc::Receiver<(Urgency, Box<dyn Job>)>, measures: &Measures) {
     let mut backlog = Backlog::default();
     while backlog.fill(&mut commands) {
         let mut group = backlog.group();
-        let committed = run_group(connection, &mut group);
+        let committed = measured(measures, group.len(), || run_group(connection, &mut group));
         let is_broken = matches!(committed, Err(StoreError::Broken(_)));
         if let Err(error) = &committed {
             tracing::error!(%error, is_broken, commands = group.len(), "store.commit failed");
@@ -206,17 +208,38 @@ fn run(connection: &Connection, mut commands: mpsc::Receiver<(Urgency, Box<dyn J
     }
 }
 
+/// Runs a group and counts what it did.
+fn measured(
+    measures: &Measures,
+    commands: usize,
+    run: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    #[expect(clippy::disallowed_methods, reason = "how long a commit takes is measured, not decided upon")]
+    let started = std::time::Instant::now();
+    let committed = run();
+    measures.commits.record_duration(started.elapsed());
+    measures.group_sizes.record(commands as u64);
+    let tally = Tally::take();
+    match committed {
+        Ok(()) => measures.add(tally),
+        Err(_) => measures.failures.increment(),
+    }
+    committed
+}
+
 fn run_group(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     execute(connection, "BEGIN IMMEDIATE")?;
     let transaction = Transaction { connection, changed_tasks: RefCell::default() };
     for job in group {
         execute(connection, "SAVEPOINT command")?;
+        let tally = Tally::current();
         if let Err(refused) = job.run(&transaction) {
             // A full disk, for one, ends the whole transaction; what ran before is gone with it.
             if connection.is_autocommit() || matches!(refused, StoreError::Broken(_)) {
                 return Err(refused);
             }
             execute(connection, "ROLLBACK TO command")?;
+            tally.restore();
         }
         execute(connection, "RELEASE command")?;
     }

@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod events;
+mod metrics;
 mod plugins;
 mod routes;
 mod schedules;
