@@ -4,6 +4,8 @@
 //! transaction; nothing of SQLite shows in a type. It decides nothing that depends on a clock or on chance: instants
 //! and identifiers come in as arguments. An answer is given after the commit.
 
+mod backup;
+mod check;
 mod connection;
 mod control;
 mod due;
@@ -32,6 +34,8 @@ mod tenant;
 mod value;
 mod writer;
 
+pub use backup::restore;
+pub use check::{Check, check};
 pub use connection::{Durability, Location};
 pub use control::Deleted;
 pub use due::{DueDecision, DueTask};
