@@ -160,7 +160,8 @@ mod tests {
         let mut bytes = std::fs::read(place("copy")).expect("bytes");
         bytes[4096..].fill(0xA5);
         std::fs::write(place("damaged"), &bytes).expect("a file");
-        std::fs::write(place("foreign"), b"not a database at all, whatever its length may be").expect("a file");
+        std::fs::write(place("foreign"), b"not a database at all, whatever its length may be")
+            .expect("a file");
         std::fs::write(place("empty"), b"").expect("a file");
         for name in ["damaged", "foreign", "empty", "missing"] {
             let refused = restore(&place(name), &place("b.db"));

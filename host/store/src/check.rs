@@ -98,8 +98,11 @@ pub fn check(database: &Path) -> Result<Check, StoreError> {
         schema_version,
         schema_known: schema_known(),
         damage: damage(&connection)?,
-        broken_references: connection
-            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?,
+        broken_references: connection.query_row(
+            "SELECT count(*) FROM pragma_foreign_key_check",
+            [],
+            |row| row.get(0),
+        )?,
         orphans: if is_current { orphans(&connection)? } else { Vec::new() },
         versions: if is_current { versions(&connection)? } else { BTreeSet::new() },
     })

@@ -15,6 +15,7 @@ const APPLICATION_ID: i32 = 0x494e_4e4b;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/0001_initial.sql")),
     M::up(include_str!("migrations/0002_plugin_policies.sql")),
+    M::up(include_str!("migrations/0005_operations.sql")),
 ];
 
 /// Where the database is.

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use crate::connection::{Durability, Location, open_writer};
 use crate::figures::Measures;
 use crate::readers::Readers;
+use crate::room::Room;
 use crate::writer::{Transaction, Urgency, Writer};
 use crate::{StoreError, tenant};
 
@@ -17,6 +18,7 @@ pub struct Store {
     readers: Readers,
     location: Arc<Location>,
     measures: Arc<Measures>,
+    room: Arc<Room>,
 }
 
 impl Store {
@@ -28,12 +30,13 @@ impl Store {
         let connection = open_writer(location, durability)?;
         tenant::ensure_default(&connection)?;
         let measures = Arc::new(Measures::default());
-        let writer = Writer::start(connection, Arc::clone(&measures))?;
+        let room = Arc::new(Room::default());
+        let writer = Writer::start(connection, Arc::clone(&measures), Arc::clone(&room))?;
         let readers = match location {
             Location::Memory => Readers::Shared(writer.clone()),
             Location::File(path) => Readers::pool(path.clone()),
         };
-        Ok(Self { writer, readers, location: Arc::new(location.clone()), measures })
+        Ok(Self { writer, readers, location: Arc::new(location.clone()), measures, room })
     }
 
     /// Resolves when the store has stopped by itself: a write could not be synced, and nothing can be promised.
@@ -49,6 +52,10 @@ impl Store {
 
     pub(crate) fn measures(&self) -> &Measures {
         &self.measures
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     pub(crate) async fn write<T: Send + 'static>(

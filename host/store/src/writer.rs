@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
 use crate::figures::{Measures, Tally};
+use crate::room::Room;
 use crate::settle::refresh_task;
 
 /// Commands that can wait, per transaction at most: a bound on how long an answer takes and on the write-ahead log.
@@ -43,6 +44,9 @@ trait Job: Send {
     /// Runs the command; on an error its changes are to be taken back.
     fn run(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError>;
 
+    /// Whether it failed because the disk is full.
+    fn was_full(&self) -> bool;
+
     /// Tells whoever sent it what came of it, given what came of its group.
     fn answer(self: Box<Self>, group: Result<(), StoreError>);
 }
@@ -65,6 +69,10 @@ where
         let ended = result.as_ref().map(|_| ()).map_err(StoreError::clone);
         self.result = Some(result);
         ended
+    }
+
+    fn was_full(&self) -> bool {
+        matches!(self.result, Some(Err(StoreError::Full)))
     }
 
     fn answer(self: Box<Self>, group: Result<(), StoreError>) {
@@ -115,12 +123,16 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread that owns `connection`.
-    pub(crate) fn start(connection: Connection, measures: Arc<Measures>) -> Result<Self, StoreError> {
+    pub(crate) fn start(
+        connection: Connection,
+        measures: Arc<Measures>,
+        room: Arc<Room>,
+    ) -> Result<Self, StoreError> {
         let (commands, received) = mpsc::channel(QUEUE_MAX);
         let name = "innkeeper-writer".to_owned();
         thread::Builder::new()
             .name(name)
-            .spawn(move || run(&connection, received, &measures))
+            .spawn(move || run(&connection, received, &measures, &room))
             .map_err(|error| StoreError::Refused(format!("cannot start the writer thread: {error}")))?;
         Ok(Self { commands })
     }
@@ -188,16 +200,25 @@ impl Backlog {
     }
 }
 
-fn run(connection: &Connection, mut commands: mpsc::Receiver<(Urgency, Box<dyn Job>)>, measures: &Measures) {
+fn run(
+    connection: &Connection,
+    mut commands: mpsc::Receiver<(Urgency, Box<dyn Job>)>,
+    measures: &Measures,
+    room: &Room,
+) {
     let mut backlog = Backlog::default();
     while backlog.fill(&mut commands) {
         let mut group = backlog.group();
         let committed = measured(measures, group.len(), || run_group(connection, &mut group));
+        let was_full = matches!(committed, Err(StoreError::Full)) || group.iter().any(|job| job.was_full());
         let is_broken = matches!(committed, Err(StoreError::Broken(_)));
         if let Err(error) = &committed {
             tracing::error!(%error, is_broken, commands = group.len(), "store.commit failed");
             // The transaction may be over already; then there is nothing to take back.
             let _over = connection.execute_batch("ROLLBACK");
+        }
+        if was_full {
+            room.release();
         }
         for job in group {
             job.answer(committed.clone());
