@@ -25,8 +25,10 @@ mod query;
 mod problem;
 mod wire;
 
+mod backup;
 mod events;
 mod executions;
+mod health;
 mod metrics;
 mod plugins;
 mod schedules;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use innkeeper_runner::{RunnerFigures, TenantFigures};
+use innkeeper_runner::{Pruned, RunnerFigures, TenantFigures};
 use innkeeper_store::StoreFigures;
 
 use self::text::{Exposition, Kind};
@@ -39,6 +39,7 @@ fn expose(figures: &RunnerFigures, timezone_data: &str) -> String {
     executions(&mut out, figures);
     waiting(&mut out, figures);
     tenants(&mut out, &figures.tenants);
+    retention(&mut out, &figures.pruned);
     store(&mut out, &figures.store);
     sandbox(&mut out, figures);
     out.finish()
@@ -95,6 +96,19 @@ fn tenants(out: &mut Exposition, tenants: &[TenantFigures]) {
     }
 }
 
+fn retention(out: &mut Exposition, pruned: &Pruned) {
+    out.family(
+        "innkeeper_pruned_total",
+        Kind::Counter,
+        "Rows that retention has deleted, by what they were.",
+    );
+    for (what, count) in
+        [("executions", pruned.executions), ("events", pruned.events), ("skips", pruned.skips)]
+    {
+        out.count(&[("what", what)], count);
+    }
+}
+
 fn store(out: &mut Exposition, figures: &StoreFigures) {
     let help = "Commands that the writer committed together.";
     out.histogram("innkeeper_store_group_size", help, &figures.group_sizes, 1.0);
@@ -102,6 +116,8 @@ fn store(out: &mut Exposition, figures: &StoreFigures) {
     out.histogram("innkeeper_store_commit_seconds", help, &figures.commits, MICROSECOND);
     let help = "Transactions of the writer that failed as a whole.";
     out.counter("innkeeper_store_commit_failures_total", help, figures.failures);
+    let help = "Whether the disk was full and has had no room since.";
+    out.gauge("innkeeper_store_full", help, u64::from(figures.is_full));
     out.gauge("innkeeper_store_database_bytes", "Size of the database file.", figures.database_bytes);
     out.gauge("innkeeper_store_wal_bytes", "Size of the write-ahead log.", figures.wal_bytes);
 }

@@ -15,7 +15,7 @@ use crate::auth::Token;
 use crate::body::BodyLimit;
 use crate::config::AdminConfig;
 use crate::problem::Problem;
-use crate::{events, executions, gate, metrics, plugins, schedules, status, tasks};
+use crate::{backup, events, executions, gate, health, metrics, plugins, schedules, status, tasks};
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
 /// Of the configuration it obeys what concerns requests, not what concerns connections. A caller must not drop the
@@ -34,6 +34,10 @@ pub(crate) struct Api {
     pub(crate) upload: BodyLimit,
     /// Uploads that may be in memory.
     pub(crate) uploads: Semaphore,
+    /// Copies of the database that may be on their way: one.
+    pub(crate) backups: Arc<Semaphore>,
+    /// Bytes of the disk that are free on a host that is ready.
+    pub(crate) disk_free_min: u64,
     /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,
 }
@@ -47,6 +51,8 @@ impl Api {
             body: BodyLimit { bytes_max: config.body_bytes_max, timeout: config.body_timeout },
             upload: BodyLimit { bytes_max: config.upload_bytes_max, timeout: config.upload_timeout },
             uploads: Semaphore::new(config.uploads_max.max(1)),
+            backups: Arc::new(Semaphore::new(1)),
+            disk_free_min: config.disk_free_min,
             stop,
         })
     }
@@ -72,9 +78,10 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/presets", get(status::presets))
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))
+        .route("/v1/backup", post(backup::backup))
         .route("/metrics", get(metrics::metrics))
-        .route("/healthz", get(status::health))
-        .route("/readyz", get(status::readiness))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(Arc::clone(&api), gate::pass))

@@ -12,7 +12,7 @@ use innkeeper_model::task::{
     self, Misfire, Overlap, RateOverflow, RateStrategy, TaskStatus, TaskType, Trigger,
 };
 use innkeeper_model::time::Timestamp;
-use innkeeper_runner::TaskStats;
+use innkeeper_runner::{Pruned, RunnerFigures, TaskStats};
 use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::{self as store, EventReceipt, SkipReason};
 use serde::Serialize;
@@ -343,9 +343,28 @@ pub(crate) struct Preview {
 pub(crate) struct Stats {
     #[serde(flatten)]
     pub(crate) tasks: TaskStats,
+    pub(crate) database: Database,
     pub(crate) version: &'static str,
     /// The release of the time zone database in use.
     pub(crate) timezone_data: String,
+}
+
+/// What the database takes, and what retention has taken out of it since the start.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Database {
+    /// 0 if everything is in memory.
+    bytes: u64,
+    wal_bytes: u64,
+    disk_free_bytes: Option<u64>,
+    pruned: Pruned,
+}
+
+impl Database {
+    pub(crate) fn new(figures: &RunnerFigures, disk_free_bytes: Option<u64>) -> Self {
+        let (bytes, wal_bytes) = (figures.store.database_bytes, figures.store.wal_bytes);
+        Self { bytes, wal_bytes, disk_free_bytes, pruned: figures.pruned }
+    }
 }
 
 /// The answer to a probe.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::retention::Retention;
 use innkeeper_model::limits::Limits;
 use innkeeper_schedule::zone::{TimezoneData, Zone};
 
@@ -18,6 +19,8 @@ pub struct RunnerConfig {
     pub limits: Limits,
     /// Bytes of one event's data, as JSON text.
     pub event_data_bytes_max: usize,
+    /// How long what has happened is kept.
+    pub retention: Retention,
     /// Tenants that metrics tell apart, the first that are seen; the others are counted together.
     pub metric_tenants_max: usize,
     /// How long a shutdown waits for running executions before it interrupts them.
@@ -32,6 +35,7 @@ impl Default for RunnerConfig {
             concurrency: 256,
             limits: Limits::DEFAULT,
             event_data_bytes_max: 256 << 10,
+            retention: Retention::default(),
             metric_tenants_max: 100,
             shutdown_grace: Duration::from_secs(25),
         }

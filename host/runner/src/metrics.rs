@@ -11,6 +11,7 @@ use innkeeper_model::sandbox::SandboxFigures;
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::{Claimed, RunEnding, Settlement, StoreFigures, Verdict};
 
+use crate::retention::Pruned;
 use crate::task_runner::TaskRunner;
 
 /// Figures of a runner since it was started.
@@ -38,6 +39,8 @@ pub struct RunnerFigures {
     pub concurrency: u64,
     /// Executions of the tenants that were seen first, and of all others together.
     pub tenants: Vec<TenantFigures>,
+    /// What retention has deleted.
+    pub pruned: Pruned,
     /// Figures of the store.
     pub store: StoreFigures,
     /// Figures of the sandbox.
@@ -78,6 +81,7 @@ impl TaskRunner {
             running: running as u64,
             concurrency: u64::from(shared.config.concurrency),
             tenants: metrics.tenants.figures(),
+            pruned: shared.pruned.get(),
             store: shared.store.figures(),
             sandbox: shared.sandbox.figures(),
         }

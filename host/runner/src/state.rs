@@ -21,6 +21,7 @@ use crate::ids::IdSource;
 use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::queue::DispatchQueue;
+use crate::retention::PrunedCounters;
 use crate::schedules::Schedules;
 
 /// Runs that are claimed as they are recorded, at most: a transaction is to stay short.
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) ids: IdSource,
     pub(crate) bus: Bus,
     pub(crate) metrics: Metrics,
+    pub(crate) pruned: PrunedCounters,
     pub(crate) presets: RwLock<BTreeMap<String, String>>,
     pub(crate) schedules: Schedules,
     pub(crate) policies: Policies,

@@ -8,7 +8,7 @@ use innkeeper_model::clock::Clock;
 use innkeeper_model::id::{TaskId, TenantId};
 use innkeeper_model::sandbox::{Sandbox, StopReason};
 use innkeeper_model::time::Timestamp;
-use innkeeper_store::Store;
+use innkeeper_store::{Store, StoreError};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,9 +19,10 @@ use crate::error::RunnerError;
 use crate::ids::IdSource;
 use crate::metrics::Metrics;
 use crate::policies::Policies;
+use crate::retention::PrunedCounters;
 use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
-use crate::{dispatch, fire, presets};
+use crate::{dispatch, fire, presets, retention};
 
 /// A running task runner; clones share it. Everything is asked for a tenant.
 #[derive(Clone)]
@@ -51,6 +52,7 @@ impl TaskRunner {
         shared.enqueue(shared.store.queued_runs(None).await?);
         shared.loops.spawn(fire::run(Arc::clone(&shared)));
         shared.loops.spawn(dispatch::run(Arc::clone(&shared)));
+        shared.loops.spawn(retention::run(Arc::clone(&shared)));
         Ok(Self(shared))
     }
 
@@ -101,8 +103,13 @@ impl TaskRunner {
         self.0.clock.now()
     }
 
+    /// Refuses new work that the host cannot take now.
     pub(crate) fn refuse_when_stopping(&self) -> Result<(), RunnerError> {
-        if self.is_stopping() { Err(RunnerError::ShuttingDown) } else { Ok(()) }
+        if self.is_stopping() {
+            return Err(RunnerError::ShuttingDown);
+        }
+        // Deletions go on; what would add to a full disk is refused before it takes the room they need.
+        if self.is_full() { Err(StoreError::Full.into()) } else { Ok(()) }
     }
 
     pub(crate) fn tell(&self, tenant: &TenantId, id: &TaskId, change: ChangeKind) {
@@ -125,6 +132,7 @@ async fn share(
         store.presets().await?.into_iter().map(|preset| (preset.name, preset.cron)).collect();
     let slots = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
     Ok(Shared {
+        pruned: PrunedCounters::default(),
         metrics: Metrics::new(config.metric_tenants_max),
         schedules: Schedules::new(config.timezone_data.clone()),
         config,

@@ -99,6 +99,8 @@ pub struct StoreFigures {
     pub commits: Spread,
     /// Transactions that failed as a whole.
     pub failures: u64,
+    /// Whether the disk was full and has had no room since.
+    pub is_full: bool,
     /// Due times and events that did not become runs, by reason.
     pub skipped: Vec<(SkipReason, u64)>,
     /// Starts that a rate limit put off.
@@ -123,6 +125,7 @@ impl Store {
             group_sizes: measures.group_sizes.spread(),
             commits: measures.commits.spread(),
             failures: measures.failures.get(),
+            is_full: self.is_full(),
             skipped: counts.map(|(reason, count)| (reason, count.get())).collect(),
             deferred: measures.deferred.get(),
             database_bytes,

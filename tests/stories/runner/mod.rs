@@ -7,6 +7,7 @@ mod library;
 mod lifecycle;
 mod limits;
 mod meetings;
+mod retention;
 mod schedules;
 mod scripted;
 mod specification;
