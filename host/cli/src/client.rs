@@ -15,6 +15,8 @@ use crate::problem::Problem;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take. An upload is answered once it is compiled.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long a download may take.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_hours(24);
 /// Items of one page of a list at most.
 const PAGE_MAX: usize = 100;
 
@@ -80,6 +82,21 @@ impl Client {
         let request = self.request(Method::PUT, path, &[]).header(CONTENT_TYPE, "application/wasm");
         let (status, answer) = self.exchange(request.body(component)).await?;
         Ok((status == StatusCode::CREATED, answer))
+    }
+
+    /// Posts nothing and gives the answer's head; its body comes as it is read, however long that takes.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn download(&self, path: &[&str]) -> Result<reqwest::Response, Failure> {
+        let request = self.request(Method::POST, path, &[]).timeout(DOWNLOAD_TIMEOUT);
+        let answer = request.send().await.map_err(|error| self.unreachable(error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = answer.bytes().await.map_err(|error| self.unreachable(error))?;
+        Err(Failure::Refused(Problem::from_answer(status.as_u16(), &body)))
     }
 
     /// The items of a list, page after page, at most `limit`. The second part is whether there are more.

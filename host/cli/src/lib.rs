@@ -13,6 +13,7 @@ pub mod args;
 pub mod exit;
 
 mod data_directory;
+mod doctor;
 mod lifecycle;
 mod serve;
 mod telemetry;
@@ -20,6 +21,7 @@ mod telemetry;
 pub mod config;
 pub mod dev;
 
+mod backup;
 mod client;
 mod events;
 mod executions;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use innkeeper_model::problem::FieldError;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::output::printable;
 
@@ -31,6 +32,23 @@ impl Problem {
         let mut problem = read.unwrap_or_else(|| Self { detail: plain_text(body), ..Self::default() });
         problem.status = status;
         problem
+    }
+
+    /// The problem as a document, as the server wrote it.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let fallback = || format!("the server answered with status {}", self.status);
+        let detail = self.detail.clone().or_else(|| self.title.clone()).unwrap_or_else(fallback);
+        let mut document = json!({"type": "about:blank", "status": self.status, "detail": detail});
+        for (key, text) in [("title", &self.title), ("code", &self.code)] {
+            if let Some(text) = text {
+                document[key] = text.as_str().into();
+            }
+        }
+        if !self.errors.is_empty() {
+            document["errors"] = json!(self.errors);
+        }
+        document
     }
 
     /// The problem in words: what is wrong on the first line, then a line for each field.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use innkeeper_admin::AdminConfig;
 use innkeeper_model::clock::{Clock, SystemClock};
-use innkeeper_runner::{RunnerConfig, TaskRunner};
+use innkeeper_runner::TaskRunner;
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
 use innkeeper_store::{Location, Store};
 use tokio::net::TcpListener;
@@ -23,7 +23,7 @@ use crate::{output, telemetry};
 /// # Errors
 /// [`Failure::Usage`] for a configuration that is refused; [`Failure::Failed`] if the host does not start or stops by
 /// itself.
-pub(crate) async fn serve(args: ServeArgs, token: Option<String>) -> Result<(), Failure> {
+pub(crate) async fn serve(args: ServeArgs, token: Option<&str>) -> Result<(), Failure> {
     let config = ServerConfig::load(&args, token).map_err(Failure::Usage)?;
     telemetry::start("info,rusqlite_migration=warn", config.log_format).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().context("cannot listen for signals")?;
@@ -61,22 +61,14 @@ impl Host {
         let location = directory.as_ref().map_or(Location::Memory, |owned| Location::File(owned.database()));
         let store = Store::open(&location, config.durability)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let sandbox = WasmSandbox::new(
-            SandboxConfig {
-                concurrency: config.concurrency,
-                cache_dir: directory.as_ref().map(DataDirectory::cache),
-                ..SandboxConfig::default()
-            },
-            Arc::clone(&clock),
-        )?;
-        let settings = RunnerConfig {
-            timezone_data: config.timezone_data,
-            timezone: config.timezone,
-            concurrency: config.concurrency,
-            ..RunnerConfig::default()
-        };
-        let runner = TaskRunner::start(settings, store, Arc::new(sandbox), clock).await?;
-        let admin = AdminConfig { token: config.token, ..AdminConfig::default() };
+        if let Err(error) = store.keep_ballast(config.ballast_bytes) {
+            tracing::warn!(%error, "host.ballast is not kept: nothing can be deleted once the disk is full");
+        }
+        let cache_dir = directory.as_ref().map(DataDirectory::cache);
+        let settings = SandboxConfig { cache_dir, ..config.sandbox };
+        let sandbox = Arc::new(WasmSandbox::new(settings, Arc::clone(&clock))?);
+        let runner = TaskRunner::start(config.runner, store, sandbox, clock).await?;
+        let admin = config.admin;
         Ok(Self { runner, admin, listener, address, _directory: directory })
     }
 

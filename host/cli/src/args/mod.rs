@@ -1,6 +1,7 @@
 //! The command line, as clap reads it. Values are parsed into types that cannot be wrong wherever there is one.
 
 mod execution;
+mod operations;
 mod plugin;
 mod schedule;
 mod server;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use innkeeper_schedule::zone::TimezoneData;
 
 pub use execution::{EventVerb, ExecutionVerb, Publish};
+pub use operations::{BackupArgs, CheckArgs, CompletionsArgs, ConfigVerb, DoctorArgs, RestoreArgs};
 pub use plugin::{PluginVerb, Push};
 pub use schedule::{Preview, ScheduleVerb};
 pub use server::{DevArgs, ServeArgs};
@@ -19,7 +21,7 @@ pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};
 
 /// Runs other people's code on a schedule or on an event, safely, in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "innkeeper", version = VERSION.as_str(), arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "innkeeper", version = VERSION.as_str(), arg_required_else_help = true, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
@@ -27,10 +29,20 @@ pub struct Cli {
     /// Which server the client verbs talk to.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Print the server's answer as JSON instead of a table.
+    /// Print answers as JSON, and errors as problem documents (RFC 9457) on standard error.
     #[arg(long, global = true, help_heading = "Client options")]
     pub json: bool,
+    /// Say nothing of what went well: no confirmation and no progress. What was asked for is still printed.
+    #[arg(short, long, global = true, help_heading = "Client options", conflicts_with = "json")]
+    pub quiet: bool,
 }
+
+/// What the exit codes say.
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  refused by the server, or failed
+  2  wrong usage: a flag, a file or a setting
+  3  the server cannot be reached";
 
 /// This program's version, and that of the time zone tables compiled in: they age, and whoever reads a wrong due time wants
 /// to know.
@@ -95,6 +107,20 @@ pub enum Command {
     },
     /// Show counts over the tasks.
     Stats,
+    /// Look at a server's settings.
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Copy the database of a running server into a file.
+    Backup(BackupArgs),
+    /// Make a data directory of a backup.
+    Restore(RestoreArgs),
+    /// Examine the data directory of a server that is stopped.
+    Doctor(DoctorArgs),
+    /// Print a script that completes this command line in a shell.
+    Completions(CompletionsArgs),
 }
 
 #[cfg(test)]

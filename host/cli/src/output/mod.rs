@@ -18,12 +18,26 @@ pub(crate) use self::table::{Column, fields, table};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
+    quiet: bool,
 }
 
 impl Output {
-    /// JSON for programs, or else text for people.
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+    /// JSON for programs, or else text for people, who may want to hear only of what they asked for or what went wrong.
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Whether nobody wants to see confirmations and progress.
+    pub(crate) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
+    /// Prints what was done: as [`Output::answer`], unless nobody wants to hear that it went well.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn done(self, answer: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
+        if self.quiet { Ok(()) } else { self.answer(answer, text) }
     }
 
     /// Prints an answer as JSON, or else what `text` makes of it. An answer without content is nothing in JSON.
