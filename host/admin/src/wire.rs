@@ -282,11 +282,14 @@ pub(crate) struct Started {
 pub(crate) struct Published {
     event_id: EventId,
     runs: u32,
+    /// Whether one with the same idempotency key had been published before: then this one did nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    repeated: bool,
 }
 
 impl From<EventReceipt> for Published {
     fn from(receipt: EventReceipt) -> Self {
-        Self { event_id: receipt.id, runs: receipt.runs }
+        Self { event_id: receipt.id, runs: receipt.runs, repeated: receipt.is_repeated }
     }
 }
 

@@ -66,6 +66,15 @@ impl Client {
         .await
     }
 
+    /// Puts JSON at a path. The first part of the answer is whether it made something new.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<(bool, Value), Failure> {
+        let (status, answer) = self.exchange(self.request(Method::PUT, path, &[]).json(body)).await?;
+        Ok((status == StatusCode::CREATED, answer))
+    }
+
     /// Deletes what is at a path.
     ///
     /// # Errors
@@ -159,7 +168,14 @@ impl Client {
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         let error = anyhow::Error::new(error.without_url());
         // Only the innermost cause says something to a person, such as `Connection refused`.
-        let cause = anyhow!(error.root_cause().to_string());
+        let mut cause = error.root_cause().to_string();
+        // What TLS says to an answer in plain text, and HTTP to one in TLS.
+        if self.base.scheme() == "https" && cause.contains("corrupt message") {
+            cause.push_str("; does it speak plain http:// rather than https://?");
+        } else if self.base.scheme() == "http" && cause.contains("invalid HTTP version") {
+            cause.push_str("; does it speak https:// rather than http://?");
+        }
+        let cause = anyhow!(cause);
         Failure::Unreachable { url: self.base.as_str().trim_end_matches('/').to_owned(), cause }
     }
 }

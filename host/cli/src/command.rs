@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::{Cli, Command, CompletionsArgs, ConfigVerb};
 use crate::exit::Failure;
 use crate::output::Output;
-use crate::{backup, config, dev, doctor, events, executions, plugins, schedules, serve, tasks};
+use crate::{backup, config, dev, doctor, events, executions, plugins, presets, schedules, serve, tasks};
 
 /// Runs the command line of this process. Wrong usage is answered by the parser itself, with exit code 2.
 #[must_use]
@@ -56,6 +56,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Task { verb } => tasks::run(verb, &client()?, output).await,
         Command::Execution { verb } => executions::run(verb, &client()?, output).await,
         Command::Event { verb } => events::run(verb, &client()?, output).await,
+        Command::Preset { verb } => presets::run(verb, &client()?, output).await,
         Command::Schedule { verb } => schedules::run(verb, &client()?, output).await,
         Command::Config { verb: ConfigVerb::Check(args) } => config::check(&args, token, output),
         Command::Backup(args) => backup::backup(args, &client()?, output).await,

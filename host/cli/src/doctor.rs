@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::args::DoctorArgs;
 use crate::config::DATA_DIR_DEFAULT;
-use crate::data_directory::{self, DataDirectory};
+use crate::data_directory::DataDirectory;
 use crate::exit::Failure;
 use crate::output::{Output, bytes};
 

@@ -27,6 +27,7 @@ mod events;
 mod executions;
 mod output;
 mod plugins;
+mod presets;
 mod problem;
 mod progress;
 mod schedules;

@@ -39,7 +39,7 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
         }
         PluginVerb::Delete { name } => {
             let answer = client.delete(&["plugins", name.as_str()]).await?;
-            output.answer(&answer, |_| format!("{name} is deleted"))?;
+            output.done(&answer, |_| format!("{name} is deleted"))?;
         }
     }
     Ok(())
@@ -52,7 +52,7 @@ async fn upload(push: Push, client: &Client, output: Output) -> Result<(), Failu
     upload.finish();
     let (is_new, plugin) = answer?;
     let done = if is_new { "pushed" } else { "unchanged: this version was active already" };
-    output.answer(&plugin, |plugin| format!("{done}\n{}", describe(plugin)))?;
+    output.done(&plugin, |plugin| format!("{done}\n{}", describe(plugin)))?;
     Ok(())
 }
 
@@ -76,15 +76,17 @@ fn size(plugin: &Value) -> String {
 }
 
 fn describe(plugin: &Value) -> String {
-    let imports = plugin["imports"].as_array().into_iter().flatten().map(json_text);
-    fields(&[
+    let mut pairs = vec![
         ("name", json_text(&plugin["name"])),
         ("digest", json_text(&plugin["digest"])),
         ("size", size(plugin)),
-        ("imports", imports.collect::<Vec<_>>().join(", ")),
         ("created", time(&plugin["createdAt"])),
         ("updated", time(&plugin["updatedAt"])),
-    ])
+    ];
+    let imports = plugin["imports"].as_array().into_iter().flatten().map(json_text);
+    // One on each line, named once.
+    pairs.extend(imports.enumerate().map(|(index, name)| (if index == 0 { "imports" } else { "" }, name)));
+    fields(&pairs)
 }
 
 #[cfg(test)]

@@ -62,7 +62,8 @@ impl Problem {
         }
         let width = self.errors.iter().map(|error| error.field.chars().count()).max().unwrap_or(0);
         // A problem of only one thing is told in the first line already.
-        for error in self.errors.iter().filter(|error| error.message != text) {
+        let told = |error: &FieldError| self.errors.len() == 1 && text.contains(&error.message);
+        for error in self.errors.iter().filter(|error| !told(error)) {
             let _ = write!(lines, "\n  {:width$}  {}", printable(&error.field), printable(&error.message));
             if let Some(near) = error.suggestion.as_ref().filter(|near| !error.message.contains(*near)) {
                 let _ = write!(lines, " (did you mean `{}`?)", printable(near));
@@ -105,6 +106,9 @@ mod tests {
         let body =
             br#"{"detail": "too large", "errors": [{"field": "data", "code": "x", "message": "too large"}]}"#;
         assert_eq!(Problem::from_answer(422, body).describe(), "too large");
+        let body = br#"{"detail": "`cron` is not a pattern", "code": "invalid",
+            "errors": [{"field": "cron", "code": "x", "message": "is not a pattern"}]}"#;
+        assert_eq!(Problem::from_answer(422, body).describe(), "`cron` is not a pattern [invalid]");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod dispatch;
 mod execute;
 mod fire;
 mod metrics;
+mod near;
 mod operations;
 mod plan;
 mod plugins;

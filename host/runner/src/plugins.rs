@@ -29,7 +29,10 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is none.
     pub async fn plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<Plugin, RunnerError> {
-        self.0.store.plugin(tenant, name).await?.ok_or_else(|| RunnerError::not_found("plugin", name))
+        match self.0.store.plugin(tenant, name).await? {
+            Some(plugin) => Ok(plugin),
+            None => Err(self.no_such_plugin(tenant, name).await),
+        }
     }
 
     /// Every plugin of the tenant, by name.
@@ -47,7 +50,7 @@ impl TaskRunner {
     pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<(), RunnerError> {
         let deleted = self.0.store.delete_plugin(tenant, name).await?;
         self.0.policies.keep(tenant, name, PluginPolicy::default());
-        if deleted { Ok(()) } else { Err(RunnerError::not_found("plugin", name)) }
+        if deleted { Ok(()) } else { Err(self.no_such_plugin(tenant, name).await) }
     }
 }
 

@@ -136,8 +136,9 @@ impl TaskRunner {
     }
 
     async fn pause_task_now(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
-        let paused = self.0.store.pause_task(tenant, id).await?;
-        let changed = paused.ok_or_else(|| RunnerError::not_found("task", id))?;
+        let Some(changed) = self.0.store.pause_task(tenant, id).await? else {
+            return Err(self.no_such_task(tenant, id).await);
+        };
         if changed {
             self.tell(tenant, id, ChangeKind::Paused);
         }
@@ -242,16 +243,18 @@ impl TaskRunner {
         let run_id = shared.ids.next(RunId::new);
         let manual = ManualRun { task_id: id.clone(), run_id, event, data };
         let queued = shared.store.record_manual(tenant, manual, shared.clock.now()).await?;
-        shared.enqueue(Some(queued.ok_or_else(|| RunnerError::not_found("task", id))?));
+        let Some(queued) = queued else { return Err(self.no_such_task(tenant, id).await) };
+        shared.enqueue(Some(queued));
         Ok(run_id)
     }
 
     /// Everything that is wrong with a config, or the task to be stored.
-    async fn check(&self, tenant: &TenantId, config: TaskConfig) -> Result<NewTask, RunnerError> {
+    async fn check(&self, tenant: &TenantId, mut config: TaskConfig) -> Result<NewTask, RunnerError> {
+        let version = self.complete_digest(tenant, &mut config).await?;
         let plugin = config.plugin.clone();
         let defined = self.define(config);
         let missing = self.missing_plugin(tenant, &plugin).await?;
-        match (defined, missing) {
+        match (defined, missing.or(version)) {
             (Ok(new), None) => Ok(new),
             (Ok(_), Some(problem)) => Err(RunnerError::Invalid(vec![problem])),
             (Err(mut problems), missing) => {

@@ -3,6 +3,7 @@
 mod execution;
 mod operations;
 mod plugin;
+mod preset;
 mod schedule;
 mod server;
 mod task;
@@ -15,6 +16,7 @@ use innkeeper_schedule::zone::TimezoneData;
 pub use execution::{EventVerb, ExecutionVerb, Publish};
 pub use operations::{BackupArgs, CheckArgs, CompletionsArgs, ConfigVerb, DoctorArgs, RestoreArgs};
 pub use plugin::{PluginVerb, Push};
+pub use preset::{PresetVerb, SetPreset};
 pub use schedule::{Preview, ScheduleVerb};
 pub use server::{DevArgs, ServeArgs};
 pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};
@@ -104,6 +106,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         verb: ScheduleVerb,
+    },
+    /// List and set named schedules.
+    Preset {
+        /// What to do.
+        #[command(subcommand)]
+        verb: PresetVerb,
     },
     /// Show counts over the tasks.
     Stats,

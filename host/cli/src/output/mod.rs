@@ -10,7 +10,7 @@ use console::Term;
 use serde_json::Value;
 
 pub(crate) use self::format::{
-    bytes, count, fuel, json_text, millis, printable, short_time, shorten, time, wall,
+    bytes, count, fuel, json_text, millis, printable, short_time, shorten, time, time_in, wall,
 };
 pub(crate) use self::table::{Column, fields, table};
 
