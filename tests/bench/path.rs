@@ -93,6 +93,7 @@ async fn settle(store: &Store, runs: Vec<Claimed>) {
         verdict: Verdict::Success { output: Some("1".to_owned()), writes: Vec::new(), events: Vec::new() },
         receipt: Receipt::default(),
         logs: vec![LogLine { at: time, level: LogLevel::Info, message: "a line".to_owned() }],
+        alert: None,
     };
     let settling: Vec<_> = runs
         .into_iter()

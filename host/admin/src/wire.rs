@@ -12,6 +12,7 @@ use innkeeper_model::task::{
     self, Misfire, Overlap, RateOverflow, RateStrategy, TaskStatus, TaskType, Trigger,
 };
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::topic::EventName;
 use innkeeper_runner::{Pruned, RunnerFigures, TaskStats};
 use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::{self as store, EventReceipt, SkipReason};
@@ -79,6 +80,9 @@ pub(crate) struct Task {
     /// `null` means the host's.
     concurrency: Option<u32>,
     limits: EffectiveLimits,
+    expect_within: Option<String>,
+    on_failure: Option<EventName>,
+    overdue_since: Option<Timestamp>,
 }
 
 /// A task, and what it waits for.
@@ -125,6 +129,9 @@ impl Task {
             misfire: definition.misfire,
             concurrency: definition.concurrency,
             limits: limits.into(),
+            expect_within: definition.alerts.expect_within.map(format_duration),
+            on_failure: definition.alerts.on_failure,
+            overdue_since: task.overdue_since,
         }
     }
 }

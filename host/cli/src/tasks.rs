@@ -105,9 +105,11 @@ async fn start_now(start: Run, client: &Client, output: Output) -> Result<(), Fa
     // A paused task keeps what is started by hand.
     let task = client.get(&["tasks", id.as_str()], &[]).await;
     let is_paused = task.is_ok_and(|task| task["isPaused"] == true);
-    Ok(output.done(&answer, |_| match is_paused {
-        true => format!("{id} is paused: run {run} waits until it is resumed (`innkeeper task resume {id}`)"),
-        false => format!("{id} starts: run {run}"),
+    Ok(output.done(&answer, |_| {
+        if is_paused {
+            return format!("{id} is paused: run {run} waits until it is resumed (`innkeeper task resume {id}`)");
+        }
+        format!("{id} starts: run {run}")
     })?)
 }
 

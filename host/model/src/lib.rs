@@ -4,6 +4,7 @@
 //! WebAssembly engine: a rule that needs one of them to be tested is in the wrong place. Decisions are functions of
 //! `(now, state)`.
 
+pub mod alert;
 pub mod clock;
 pub mod event;
 pub mod execution;

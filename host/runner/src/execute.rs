@@ -7,9 +7,10 @@ use innkeeper_model::event::HOPS_MAX;
 use innkeeper_model::execution::{Execution, ExecutionStatus, Failure, FailureKind};
 use innkeeper_model::id::EventId;
 use innkeeper_model::sandbox::{Effects, Invocation, Outcome, PublishedEvent, Report, StopReason};
-use innkeeper_store::{Claimed, NewEvent, Settled, Settlement, StoreError, Verdict};
+use innkeeper_store::{Claimed, NewEvent, RunEnding, Settled, Settlement, StoreError, Verdict};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use crate::alerts;
 use crate::bus::{ChangeKind, ExecutionEnded, Message, TaskChange};
 use crate::fire::NAP;
 use crate::state::Shared;
@@ -79,7 +80,15 @@ fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> Settlement 
             error: failure.message,
         },
     };
+    let alert = match &verdict {
+        // A retry ends the run too if a newer one takes its place.
+        Verdict::Failure { kind, error, run } if *run != RunEnding::PutBack => {
+            alerts::failed(shared, claimed, *kind, error)
+        }
+        _ => None,
+    };
     Settlement {
+        alert,
         tenant: claimed.tenant.clone(),
         task_id: claimed.task_id.clone(),
         run_id: claimed.run_id,
@@ -154,6 +163,10 @@ fn tell(shared: &Shared, claimed: &Claimed, settlement: Settlement, settled: &Se
         for event in events {
             crate::publish::tell(shared, tenant, event, settlement.completed_at);
         }
+    }
+    if let Some(alert) = settlement.alert.as_ref().filter(|_| settled.alerted) {
+        shared.metrics.events.increment();
+        crate::publish::tell(shared, tenant, alert, settlement.completed_at);
     }
     let ended = ended(claimed, settlement);
     let execution = &ended.execution;

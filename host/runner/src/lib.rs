@@ -9,6 +9,7 @@
 
 mod task_runner;
 
+mod alerts;
 mod define;
 mod dispatch;
 mod execute;

@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) queued: Notify,
     /// Nudges the fire loop.
     pub(crate) scheduled: Notify,
+    /// Nudges the loop that looks at expectations.
+    pub(crate) expected: Notify,
     /// Ends the loops.
     pub(crate) stopping: CancellationToken,
     /// The loops.

@@ -22,7 +22,7 @@ use crate::policies::Policies;
 use crate::retention::PrunedCounters;
 use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
-use crate::{dispatch, fire, presets, retention};
+use crate::{alerts, dispatch, fire, presets, retention};
 
 /// A running task runner; clones share it. Everything is asked for a tenant.
 #[derive(Clone)]
@@ -41,17 +41,20 @@ impl TaskRunner {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RunnerError> {
         store.ensure_presets(presets::built_in()).await?;
-        let recovered = store.recover(clock.now()).await?;
-        if recovered.interrupted > 0 {
-            tracing::warn!(interrupted = recovered.interrupted, ended = recovered.ended, "runner.recovered");
-        }
         let shared = Arc::new(share(config, store, sandbox, clock).await?);
         for subscriber in shared.store.subscribers().await? {
             shared.listen(&subscriber.tenant, &subscriber.pattern, subscriber.task_id);
         }
+        let now = shared.clock.now();
+        alerts::tell_doomed(&shared, now).await?;
+        let recovered = shared.store.recover(now).await?;
+        if recovered.interrupted > 0 {
+            tracing::warn!(interrupted = recovered.interrupted, ended = recovered.ended, "runner.recovered");
+        }
         shared.enqueue(shared.store.queued_runs(None).await?);
         shared.loops.spawn(fire::run(Arc::clone(&shared)));
         shared.loops.spawn(dispatch::run(Arc::clone(&shared)));
+        shared.loops.spawn(alerts::run(Arc::clone(&shared)));
         shared.loops.spawn(retention::run(Arc::clone(&shared)));
         Ok(Self(shared))
     }
@@ -83,6 +86,7 @@ impl TaskRunner {
     pub fn wake(&self) {
         self.0.scheduled.notify_one();
         self.0.queued.notify_one();
+        self.0.expected.notify_one();
     }
 
     /// Whether the runner takes no more work.
@@ -114,6 +118,7 @@ impl TaskRunner {
 
     pub(crate) fn tell(&self, tenant: &TenantId, id: &TaskId, change: ChangeKind) {
         tracing::info!(%tenant, task_id = %id, ?change, "task.changed");
+        self.0.expected.notify_one();
         let changed = || Message::Task(TaskChange { task_id: id.clone(), change });
         self.0.bus.publish(tenant, &format!("task:{id}"), changed);
     }
@@ -151,6 +156,7 @@ async fn share(
         unsettled: Semaphore::new(UNSETTLED_MAX),
         queued: Notify::new(),
         scheduled: Notify::new(),
+        expected: Notify::new(),
         stopping: CancellationToken::new(),
         loops: TaskTracker::new(),
         executions: TaskTracker::new(),

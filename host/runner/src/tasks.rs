@@ -161,7 +161,7 @@ impl TaskRunner {
         let schedule = query::schedule(&task, &shared.schedules);
         let resumption = schedule.map(|schedule| plan::resume(&task, &schedule, shared.clock.now()));
         let Resumption { next_run_at, skipped } = resumption.unwrap_or_default();
-        let resumed = shared.store.resume_task(tenant, id, next_run_at, skipped).await?;
+        let resumed = shared.store.resume_task(tenant, id, next_run_at, skipped, shared.clock.now()).await?;
         let changed = resumed.ok_or_else(|| RunnerError::not_found("task", id))?;
         if changed {
             self.requeue(tenant, id).await?;

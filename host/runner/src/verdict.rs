@@ -52,6 +52,7 @@ mod tests {
             retry: RetryPolicy { max_attempts, ..RetryPolicy::ONCE },
             limits: LimitWishes::default(),
             is_one_off: false,
+            on_failure: None,
             rate_left: None,
         }
     }

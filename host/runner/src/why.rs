@@ -65,6 +65,7 @@ mod tests {
                 misfire: Misfire::RunOnce,
                 concurrency: None,
                 limits: LimitWishes::default(),
+                alerts: innkeeper_model::alert::Alerts::default(),
                 is_paused: status == TaskStatus::Paused,
                 metadata: None,
             },
@@ -75,6 +76,7 @@ mod tests {
             attempts: 0,
             rate_count: 0,
             rate_window: None,
+            overdue_since: None,
             created_at: at(0),
         }
     }

@@ -4,6 +4,7 @@
 //! transaction; nothing of SQLite shows in a type. It decides nothing that depends on a clock or on chance: instants
 //! and identifiers come in as arguments. An answer is given after the commit.
 
+mod alert;
 mod backup;
 mod check;
 mod connection;
@@ -36,6 +37,7 @@ mod tenant;
 mod value;
 mod writer;
 
+pub use alert::{Doomed, Expected, Watched};
 pub use backup::restore;
 pub use check::{Check, check};
 pub use connection::{Durability, Location};

@@ -1,6 +1,7 @@
 //! Stories of the runner alone, as an embedder has it: a clock that moves when told to, and a sandbox that does as it
 //! is told. Here time and failure are exact.
 
+mod alerts;
 mod damage;
 mod events;
 mod library;

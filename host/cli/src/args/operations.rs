@@ -15,7 +15,7 @@ pub enum ConfigVerb {
 /// Which settings to check.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// File of settings, in TOML. [default: that of INNKEEPER_CONFIG, or none]
+    /// File of settings, in TOML. [default: that of `INNKEEPER_CONFIG`, or none]
     pub file: Option<PathBuf>,
     /// The same, as `serve` is told.
     #[arg(long, env = "INNKEEPER_CONFIG", value_name = "FILE", conflicts_with = "file", hide = true)]
