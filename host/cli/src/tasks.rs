@@ -107,7 +107,9 @@ async fn start_now(start: Run, client: &Client, output: Output) -> Result<(), Fa
     let is_paused = task.is_ok_and(|task| task["isPaused"] == true);
     Ok(output.done(&answer, |_| {
         if is_paused {
-            return format!("{id} is paused: run {run} waits until it is resumed (`innkeeper task resume {id}`)");
+            return format!(
+                "{id} is paused: run {run} waits until it is resumed (`innkeeper task resume {id}`)"
+            );
         }
         format!("{id} starts: run {run}")
     })?)
