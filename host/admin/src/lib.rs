@@ -26,6 +26,7 @@ mod problem;
 mod wire;
 
 mod backup;
+mod dry_run;
 mod events;
 mod executions;
 mod health;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
 use innkeeper_model::id::PluginName;
 use innkeeper_model::problem::FieldError;
@@ -14,6 +14,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::auth::Tenant;
 use crate::body;
+use crate::dry_run::DryRun;
 use crate::id::{Id, PathText};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -22,11 +23,12 @@ use crate::wire;
 
 const MEDIA_TYPE: &str = "application/wasm";
 
-/// Makes the component in the body the plugin's active version.
+/// Makes the component in the body the plugin's active version. A dry run only says whether it would be taken.
 pub(crate) async fn upload(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     PathText(name): PathText,
+    Query(DryRun { is_dry, .. }): Query<DryRun>,
     request: Request,
 ) -> Result<Response, Problem> {
     let name = match check(&request, &name) {
@@ -38,6 +40,10 @@ pub(crate) async fn upload(
     };
     // The turn ends with the upload: until then the component is in memory.
     let (_turn, component) = receive(&api, request).await?;
+    if is_dry {
+        let admission = api.runner.try_plugin(component).await?;
+        return Ok(Json(wire::Admitted::from(admission)).into_response());
+    }
     let (plugin, put) = api.runner.push_plugin(&tenant, name, component).await?;
     let location = format!("/v1/plugins/{}", plugin.name);
     let plugin = Json(wire::Plugin::from(plugin));
@@ -62,6 +68,17 @@ pub(crate) async fn show(
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(Json(wire::Plugin::from(api.runner.plugin(&tenant, &name).await?)))
+}
+
+/// The component of the active version.
+pub(crate) async fn component(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(name): Id<PluginName>,
+    Query(()): Query<()>,
+) -> Result<impl IntoResponse, Problem> {
+    let component = api.runner.component(&tenant, &name).await?;
+    Ok(([(CONTENT_TYPE, MEDIA_TYPE)], component.to_vec()))
 }
 
 pub(crate) async fn delete(

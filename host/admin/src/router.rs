@@ -75,6 +75,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/schedules/preview", post(schedules::preview))
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))
+        .route("/v1/plugins/{name}/component", get(plugins::component))
         .route("/v1/presets", get(status::presets))
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))

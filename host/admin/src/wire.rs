@@ -3,6 +3,8 @@
 //! These are not the types that the host works with; each is made from one. Values without parts of their own (ids,
 //! instants, names of states, receipts, log lines) are written as the model writes them.
 
+mod operations;
+
 use innkeeper_model::execution::{self, ExecutionStatus, FailureKind, Receipt};
 use innkeeper_model::id::{Digest, EventId, ExecutionId, PluginName, RunId, TaskId};
 use innkeeper_model::limits::Limits;
@@ -13,11 +15,13 @@ use innkeeper_model::task::{
 };
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::EventName;
-use innkeeper_runner::{Pruned, RunnerFigures, TaskStats};
+use innkeeper_runner::TaskStats;
 use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::{self as store, EventReceipt, SkipReason};
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+pub(crate) use self::operations::{Admitted, Database};
 
 /// A page of a list.
 #[derive(Serialize)]
@@ -357,24 +361,6 @@ pub(crate) struct Stats {
     pub(crate) version: &'static str,
     /// The release of the time zone database in use.
     pub(crate) timezone_data: String,
-}
-
-/// What the database takes, and what retention has taken out of it since the start.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Database {
-    /// 0 if everything is in memory.
-    bytes: u64,
-    wal_bytes: u64,
-    disk_free_bytes: Option<u64>,
-    pruned: Pruned,
-}
-
-impl Database {
-    pub(crate) fn new(figures: &RunnerFigures, disk_free_bytes: Option<u64>) -> Self {
-        let (bytes, wal_bytes) = (figures.store.database_bytes, figures.store.wal_bytes);
-        Self { bytes, wal_bytes, disk_free_bytes, pruned: figures.pruned }
-    }
 }
 
 /// The answer to a probe.

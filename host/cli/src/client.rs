@@ -70,8 +70,13 @@ impl Client {
     ///
     /// # Errors
     /// As [`Failure`] tells them apart.
-    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<(bool, Value), Failure> {
-        let (status, answer) = self.exchange(self.request(Method::PUT, path, &[]).json(body)).await?;
+    pub(crate) async fn put(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<(bool, Value), Failure> {
+        let (status, answer) = self.exchange(self.request(Method::PUT, path, query).json(body)).await?;
         Ok((status == StatusCode::CREATED, answer))
     }
 
@@ -87,8 +92,13 @@ impl Client {
     ///
     /// # Errors
     /// As [`Failure`] tells them apart.
-    pub(crate) async fn upload(&self, path: &[&str], component: Body) -> Result<(bool, Value), Failure> {
-        let request = self.request(Method::PUT, path, &[]).header(CONTENT_TYPE, "application/wasm");
+    pub(crate) async fn upload(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        component: Body,
+    ) -> Result<(bool, Value), Failure> {
+        let request = self.request(Method::PUT, path, query).header(CONTENT_TYPE, "application/wasm");
         let (status, answer) = self.exchange(request.body(component)).await?;
         Ok((status == StatusCode::CREATED, answer))
     }
@@ -98,7 +108,19 @@ impl Client {
     /// # Errors
     /// As [`Failure`] tells them apart.
     pub(crate) async fn download(&self, path: &[&str]) -> Result<reqwest::Response, Failure> {
-        let request = self.request(Method::POST, path, &[]).timeout(DOWNLOAD_TIMEOUT);
+        self.answer(self.request(Method::POST, path, &[]).timeout(DOWNLOAD_TIMEOUT)).await
+    }
+
+    /// Reads bytes that are no JSON.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn bytes(&self, path: &[&str]) -> Result<bytes::Bytes, Failure> {
+        let answer = self.answer(self.request(Method::GET, path, &[])).await?;
+        answer.bytes().await.map_err(|error| self.unreachable(error))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<reqwest::Response, Failure> {
         let answer = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = answer.status();
         if status.is_success() {

@@ -7,7 +7,9 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::{Cli, Command, CompletionsArgs, ConfigVerb};
 use crate::exit::Failure;
 use crate::output::Output;
-use crate::{backup, config, dev, doctor, events, executions, plugins, presets, schedules, serve, tasks};
+use crate::{
+    apply, backup, config, dev, doctor, events, executions, plugins, presets, schedules, serve, tasks,
+};
 
 /// Runs the command line of this process. Wrong usage is answered by the parser itself, with exit code 2.
 #[must_use]
@@ -58,6 +60,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Event { verb } => events::run(verb, &client()?, output).await,
         Command::Preset { verb } => presets::run(verb, &client()?, output).await,
         Command::Schedule { verb } => schedules::run(verb, &client()?, output).await,
+        Command::Apply(args) => apply::apply(args, &client()?, output).await,
+        Command::Export(args) => apply::export(args, &client()?, output).await,
         Command::Config { verb: ConfigVerb::Check(args) } => config::check(&args, token, output),
         Command::Backup(args) => backup::backup(args, &client()?, output).await,
         Command::Restore(args) => backup::restore(&args, output),

@@ -21,6 +21,7 @@ mod telemetry;
 pub mod config;
 pub mod dev;
 
+mod apply;
 mod backup;
 mod client;
 mod events;

@@ -48,7 +48,7 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
 async fn upload(push: Push, client: &Client, output: Output) -> Result<(), Failure> {
     let component = read(&push.file).map_err(Failure::Usage)?;
     let upload = Upload::start(push.name.as_str(), component.len(), output.is_quiet());
-    let answer = client.upload(&["plugins", push.name.as_str()], upload.body(component)).await;
+    let answer = client.upload(&["plugins", push.name.as_str()], &[], upload.body(component)).await;
     upload.finish();
     let (is_new, plugin) = answer?;
     let done = if is_new { "pushed" } else { "unchanged: this version was active already" };

@@ -29,7 +29,7 @@ pub(crate) async fn run(verb: PresetVerb, client: &Client, output: Output) -> Re
         }
         PresetVerb::Set(preset) => {
             let body = json!({"cron": preset.cron, "description": preset.description});
-            let (is_new, answer) = client.put(&["presets", &preset.name], &body).await?;
+            let (is_new, answer) = client.put(&["presets", &preset.name], &[], &body).await?;
             let done = if is_new { "created" } else { "replaced" };
             output.done(&answer, |answer| format!("{done} {}", json_text(&answer["name"])))?;
         }

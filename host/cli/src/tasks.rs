@@ -43,7 +43,7 @@ pub(crate) async fn run(verb: TaskVerb, client: &Client, output: Output) -> Resu
         TaskVerb::Replace(create) => {
             let body = definition::definition(*create).map_err(Failure::Usage)?;
             let id = definition::id_of(&body).map_err(Failure::Usage)?;
-            let (is_new, task) = client.put(&["tasks", &id], &body).await?;
+            let (is_new, task) = client.put(&["tasks", &id], &[], &body).await?;
             let done = if is_new { "created" } else { "replaced" };
             output.done(&task, |task| format!("{done}\n{}", describe(task)))?;
         }

@@ -60,7 +60,7 @@ async fn record_all_due(shared: &Arc<Shared>) -> Result<Option<Timestamp>, Store
     loop {
         // What is due waits for room on the disk, and is then late but not lost.
         if shared.store.is_full() {
-            return shared.store.next_due().await;
+            return shared.store.next_due(shared.clock.now()).await;
         }
         let now = shared.clock.now();
         let due = shared.store.due_tasks(now, READ_MAX).await?;

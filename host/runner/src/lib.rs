@@ -12,6 +12,7 @@ mod task_runner;
 mod alerts;
 mod define;
 mod dispatch;
+mod dry_run;
 mod execute;
 mod fire;
 mod metrics;

@@ -35,6 +35,16 @@ impl TaskRunner {
         }
     }
 
+    /// The bytes of a plugin's active version.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such plugin.
+    pub async fn component(&self, tenant: &TenantId, name: &PluginName) -> Result<Arc<[u8]>, RunnerError> {
+        let plugin = self.plugin(tenant, name).await?;
+        let component = self.0.store.component(tenant, &plugin.digest).await?;
+        component.ok_or_else(|| RunnerError::not_found("plugin", name))
+    }
+
     /// Every plugin of the tenant, by name.
     ///
     /// # Errors

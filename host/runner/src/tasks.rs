@@ -31,7 +31,7 @@ impl TaskRunner {
 
     async fn create_task_now(&self, tenant: &TenantId, config: TaskConfig) -> Result<Task, RunnerError> {
         self.refuse_when_stopping()?;
-        let new = self.check(tenant, config).await?;
+        let new = self.check(tenant, config, &[]).await?;
         let task = match self.0.store.create_task(tenant, new).await {
             // It was deleted between the check and the insertion.
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
@@ -108,7 +108,7 @@ impl TaskRunner {
         config: TaskConfig,
     ) -> Result<(Task, bool), RunnerError> {
         self.refuse_when_stopping()?;
-        let new = self.check(tenant, config).await?;
+        let new = self.check(tenant, config, &[]).await?;
         let replaced = match self.0.store.replace_task(tenant, new).await {
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
             stored => stored?,
@@ -249,11 +249,17 @@ impl TaskRunner {
     }
 
     /// Everything that is wrong with a config, or the task to be stored.
-    async fn check(&self, tenant: &TenantId, mut config: TaskConfig) -> Result<NewTask, RunnerError> {
+    pub(crate) async fn check(
+        &self,
+        tenant: &TenantId,
+        mut config: TaskConfig,
+        assumed: &[PluginName],
+    ) -> Result<NewTask, RunnerError> {
         let version = self.complete_digest(tenant, &mut config).await?;
         let plugin = config.plugin.clone();
         let defined = self.define(config);
-        let missing = self.missing_plugin(tenant, &plugin).await?;
+        let is_assumed = assumed.iter().any(|name| name.as_str() == plugin);
+        let missing = if is_assumed { None } else { self.missing_plugin(tenant, &plugin).await? };
         match (defined, missing.or(version)) {
             (Ok(new), None) => Ok(new),
             (Ok(_), Some(problem)) => Err(RunnerError::Invalid(vec![problem])),

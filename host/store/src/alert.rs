@@ -157,7 +157,9 @@ fn record_watch(
         return Ok(None);
     }
     match &watched.event {
-        Some(event) => Ok(Some(event::record(connection, &watched.tenant, event, &mut Vec::new().into_iter(), now)?.then)),
+        Some(event) => Ok(Some(
+            event::record(connection, &watched.tenant, event, &mut Vec::new().into_iter(), now)?.then,
+        )),
         None => Ok(Some(Consequences::default())),
     }
 }

@@ -108,7 +108,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Stopped`] if it does not any more.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        self.write_urgently(|_| Ok(())).await
+        self.write_urgently(1, |_| Ok(())).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. Values are parsed into types that cannot be wrong wherever there is one.
 
+mod apply;
 mod execution;
 mod operations;
 mod plugin;
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 use clap::{Args, Parser, Subcommand};
 use innkeeper_schedule::zone::TimezoneData;
 
+pub use apply::{ApplyArgs, ExportArgs};
 pub use execution::{EventVerb, ExecutionVerb, Publish};
 pub use operations::{BackupArgs, CheckArgs, CompletionsArgs, ConfigVerb, DoctorArgs, RestoreArgs};
 pub use plugin::{PluginVerb, Push};
@@ -115,6 +117,10 @@ pub enum Command {
     },
     /// Show counts over the tasks.
     Stats,
+    /// Bring a server to what files declare: plugins and tasks. Shows the difference first.
+    Apply(ApplyArgs),
+    /// Write the plugins and tasks of a server into a folder, in the form that `apply` reads.
+    Export(ExportArgs),
     /// Look at a server's settings.
     Config {
         /// What to do.
