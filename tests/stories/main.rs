@@ -7,6 +7,7 @@ mod effects;
 mod faults;
 mod limits;
 mod main_job;
+mod operations;
 mod refusals;
 mod retries;
 mod runner;

@@ -59,10 +59,14 @@ const STATS_FIRST: [&str; 4] = ["total", "pending", "running", "paused"];
 
 /// One row for each count, named in words.
 fn rows(stats: &Value) -> Vec<Value> {
-    let nested = [&stats["database"], &stats["database"]["pruned"]];
-    let named = |(name, value)| (if name == "bytes" { "databaseBytes" } else { name }, value);
-    let database = nested.into_iter().filter_map(Value::as_object).flatten();
-    let database = database.map(|(name, value)| named((name.as_str(), value)));
+    let database = [
+        ("databaseBytes", &stats["database"]["bytes"]),
+        ("walBytes", &stats["database"]["walBytes"]),
+        ("diskFreeBytes", &stats["database"]["diskFreeBytes"]),
+        ("executionsPruned", &stats["database"]["pruned"]["executions"]),
+        ("eventsPruned", &stats["database"]["pruned"]["events"]),
+        ("skipsPruned", &stats["database"]["pruned"]["skips"]),
+    ];
     let counts = stats.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value));
     let mut numbers: Vec<_> = counts.chain(database).filter(|(_, value)| value.is_number()).collect();
     let place = |name: &str| STATS_FIRST.iter().position(|first| *first == name).unwrap_or(STATS_FIRST.len());

@@ -32,14 +32,16 @@ pub(crate) async fn apply(args: ApplyArgs, client: &Client, output: Output) -> R
     let changes = plan(&documents, args.prune, client).await?;
     let shown =
         json!({"changes": changes.iter().map(Change::to_json).collect::<Vec<_>>(), "dryRun": args.dry_run});
-    output.answer(&shown, |_| plan::describe(&changes, args.dry_run))?;
-    if !args.dry_run {
-        for change in changes {
-            let what = change.title();
-            make(change, client, output).await.map_err(|failure| in_context(failure, &what))?;
-        }
+    if args.dry_run {
+        return Ok(output.answer(&shown, |_| plan::describe(&changes) + &plan::sum(&changes, true))?);
     }
-    Ok(())
+    output.show(&plan::describe(&changes))?;
+    let sum = plan::sum(&changes, false);
+    for change in changes {
+        let what = change.title();
+        make(change, client, output).await.map_err(|failure| in_context(failure, &what))?;
+    }
+    Ok(output.done(&shown, |_| sum)?)
 }
 
 /// What has to change, if the server would take all of it.

@@ -127,11 +127,8 @@ pub(super) fn task(current: Option<&Value>, wanted: &Value, body: Value) -> Opti
     (!change.fields.is_empty()).then_some(change)
 }
 
-/// The changes for people, and their number.
-pub(super) fn describe(changes: &[Change], is_dry: bool) -> String {
-    if changes.is_empty() {
-        return "nothing differs".to_owned();
-    }
+/// The changes for people, a few lines for each.
+pub(super) fn describe(changes: &[Change]) -> String {
     let mut text = String::new();
     for change in changes {
         let sign = match change.action {
@@ -144,11 +141,18 @@ pub(super) fn describe(changes: &[Change], is_dry: bool) -> String {
             let _ = writeln!(text, "    {field}: {}", difference(field, from, to));
         }
     }
+    text
+}
+
+/// How many changes there are of each kind.
+pub(super) fn sum(changes: &[Change], is_dry: bool) -> String {
+    if changes.is_empty() {
+        return "nothing differs".to_owned();
+    }
     let count = |action| changes.iter().filter(|change| change.action == action).count();
     let would = if is_dry { "would be " } else { "" };
     let [new, differing, gone] = [Action::Create, Action::Change, Action::Delete].map(count);
-    let _ = write!(text, "{would}created {new}, changed {differing}, deleted {gone}");
-    text
+    format!("{would}created {new}, changed {differing}, deleted {gone}")
 }
 
 fn difference(field: &str, from: &Value, to: &Value) -> String {
@@ -181,10 +185,8 @@ mod tests {
             task(Some(&json!({"cron": "a"})), &json!({"id": "t", "cron": "b"}), json!({})).expect("a change"),
             Change::delete(Kind::Plugin, "old"),
         ];
-        assert_eq!(
-            describe(&changes, true),
-            "~ task t\n    cron: \"a\" → \"b\"\n    id: \"t\"\n- plugin old\nwould be created 0, changed 1, deleted 1"
-        );
-        assert_eq!(describe(&[], false), "nothing differs");
+        assert_eq!(describe(&changes), "~ task t\n    cron: \"a\" → \"b\"\n    id: \"t\"\n- plugin old\n");
+        assert_eq!(sum(&changes, true), "would be created 0, changed 1, deleted 1");
+        assert_eq!(sum(&[], false), "nothing differs");
     }
 }

@@ -63,6 +63,7 @@ pub struct ServerArgs {
         long,
         global = true,
         env = "INNKEEPER_URL",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:7070",
         value_name = "URL"
     )]
@@ -146,5 +147,18 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// To take over a change on purpose: `INSTA_UPDATE=always cargo test -p innkeeper args`.
+    #[test]
+    fn help_says_what_it_said() {
+        let mut command = Cli::command();
+        command.build();
+        let help = |command: &clap::Command| command.clone().render_help().to_string();
+        insta::assert_snapshot!("help", help(&command));
+        let task = command.find_subcommand("task").expect("a verb");
+        insta::assert_snapshot!("help_task", help(task));
+        let create = task.find_subcommand("create").expect("a verb");
+        insta::assert_snapshot!("help_task_create", help(create));
     }
 }

@@ -32,6 +32,14 @@ impl Output {
         self.quiet
     }
 
+    /// Prints text for people while something goes on; programs get one answer at its end.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn show(self, text: &str) -> anyhow::Result<()> {
+        if self.json || self.quiet || text.is_empty() { Ok(()) } else { print(&line(text.to_owned())) }
+    }
+
     /// Prints what was done: as [`Output::answer`], unless nobody wants to hear that it went well.
     ///
     /// # Errors
