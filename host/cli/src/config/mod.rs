@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_crates() {
+    fn without_settings_the_defaults_hold() {
         let config = resolve(&[], None).expect("a valid configuration");
         assert_eq!(config.listen.to_string(), LISTEN_DEFAULT);
         assert_eq!(config.storage, Storage::Directory(DATA_DIR_DEFAULT.into()));
