@@ -8,7 +8,7 @@ use innkeeper_tests::host::{TestHost, binary};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::components::ECHO;
+use crate::components::{ECHO, SLEEP_THEN_SUCCEED};
 
 /// Runs the binary as a client of `host`.
 fn ask(host: &TestHost, arguments: &[&str]) -> Output {
@@ -251,4 +251,27 @@ fn a_host_counts_what_it_does() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }
+}
+
+#[test]
+fn a_run_that_takes_its_host_down_is_told_once() {
+    let mut host = TestHost::start();
+    host.push("slow", SLEEP_THEN_SUCCEED);
+    host.push("echo", ECHO);
+    host.create(&json!({"id": "pager", "type": "event", "onEvent": "job:failed", "plugin": "echo"}));
+    host.create(
+        &json!({"id": "slow", "type": "event", "onEvent": "go", "plugin": "slow", "onFailure": "job:failed"}),
+    );
+    host.publish("go", &json!({"ms": 20_000}), 1);
+    for _ in 0..3 {
+        assert_eq!(host.running("slow")["status"], "running");
+        assert!(host.executions("pager").is_empty(), "it is not over yet");
+        host = TestHost::start_in(host.kill());
+    }
+    let told = host.ended("pager", 1);
+    let data = &told[0]["output"]["data"];
+    assert_eq!((&data["taskId"], &data["kind"]), (&json!("slow"), &json!("interrupted")), "{told:?}");
+    assert_eq!(data["runId"], host.executions("slow")[0]["runId"]);
+    let again = TestHost::start_in(host.stop());
+    assert_eq!(again.executions("pager").len(), 1);
 }

@@ -9,6 +9,7 @@ use innkeeper_model::id::EventId;
 use innkeeper_model::sandbox::{Effects, Invocation, Outcome, PublishedEvent, Report, StopReason};
 use innkeeper_store::{Claimed, NewEvent, RunEnding, Settled, Settlement, StoreError, Verdict};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tracing::Instrument as _;
 
 use crate::alerts;
 use crate::bus::{ChangeKind, ExecutionEnded, Message, TaskChange};
@@ -20,7 +21,7 @@ use crate::verdict::after_failure;
 pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
     shared.metrics.started(&claimed, shared.clock.now());
     let stop = stopped(shared.stop_signal(&claimed.execution_id));
-    let report = shared.sandbox.execute(invocation(&shared, &claimed), stop).await;
+    let report = shared.sandbox.execute(invocation(&shared, &claimed), stop).instrument(span(&claimed)).await;
     shared.unregister(&claimed.execution_id);
     // The slot is for another as soon as the sandbox is free, unless too many ends wait to be written.
     let _unsettled = shared.unsettled.acquire().await;
@@ -32,6 +33,19 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
         shared.follow(settled.then, &mut None);
     }
     shared.reopen(&claimed.tenant, &claimed.task_id);
+}
+
+/// What happens in the sandbox is logged below it. Where nobody listens to spans it costs a comparison.
+fn span(claimed: &Claimed) -> tracing::Span {
+    tracing::debug_span!(
+        "run.execute",
+        tenant = %claimed.tenant,
+        task_id = %claimed.task_id,
+        run_id = %claimed.run_id,
+        execution_id = %claimed.execution_id,
+        attempt = claimed.attempt,
+        trigger = claimed.trigger.as_str(),
+    )
 }
 
 fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
