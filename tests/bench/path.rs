@@ -100,6 +100,7 @@ async fn settle(store: &Store, runs: Vec<Claimed>) {
         },
         receipt: Receipt::default(),
         logs: vec![LogLine { at: time, level: LogLevel::Info, message: "a line".to_owned() }],
+        alert: None,
     };
     let settling: Vec<_> = runs
         .into_iter()

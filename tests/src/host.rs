@@ -116,6 +116,18 @@ impl TestHost {
         answer(self.agent.get(format!("{}{path}", self.url)).call())
     }
 
+    /// GET of what is no JSON.
+    ///
+    /// # Panics
+    /// If the host does not answer with 200.
+    #[must_use]
+    pub fn text(&self, path: &str) -> String {
+        let response = self.agent.get(format!("{}{path}", self.url)).call();
+        let mut response = response.expect("the host answers");
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        response.body_mut().read_to_string().expect("text")
+    }
+
     /// DELETE.
     #[must_use]
     pub fn delete(&self, path: &str) -> Answer {

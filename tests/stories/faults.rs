@@ -162,6 +162,7 @@ fn task(name: &str, trigger: Trigger) -> NewTask {
         misfire: Misfire::RunOnce,
         concurrency: None,
         limits: LimitWishes::default(),
+        alerts: innkeeper_model::alert::Alerts::default(),
         is_paused: false,
         metadata: Some(Arc::from("{}")),
     };
@@ -231,6 +232,7 @@ fn settlement(verdict: Verdict) -> Settlement {
         verdict,
         receipt: Receipt::default(),
         logs: vec![line],
+        alert: None,
     }
 }
 

@@ -36,6 +36,8 @@ pub struct AdminConfig {
     pub upload_timeout: Duration,
     /// How long a client may leave an answer unread.
     pub write_timeout: Duration,
+    /// Bytes of the disk that must be free for the host to call itself ready.
+    pub disk_free_min: u64,
     /// How long requests in progress may take once the server stops.
     pub drain_timeout: Duration,
 }
@@ -56,6 +58,7 @@ impl Default for AdminConfig {
             body_timeout: Duration::from_secs(30),
             upload_timeout: Duration::from_mins(5),
             write_timeout: Duration::from_secs(30),
+            disk_free_min: 256 << 20,
             drain_timeout: Duration::from_secs(10),
         }
     }

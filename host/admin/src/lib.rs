@@ -28,19 +28,23 @@ mod query;
 mod problem;
 mod wire;
 
-mod configuration;
 mod audit;
+mod backup;
+mod configuration;
+mod dry_run;
 mod events;
 mod executions;
+mod health;
 mod limits;
+mod metrics;
 mod plugins;
 mod schedules;
 mod status;
 mod tasks;
-mod uploads;
-mod values;
 mod tenants;
 mod tokens;
+mod uploads;
+mod values;
 
 pub use auth::{InvalidToken, Token};
 pub use config::AdminConfig;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::problem::FieldError;
@@ -13,6 +13,7 @@ use innkeeper_store::PluginPut;
 
 use crate::auth::Tenant;
 use crate::body::{self, BodyLimit};
+use crate::dry_run::DryRun;
 use crate::gate::REFUSED_TIMEOUT;
 use crate::id::{Id, PathText};
 use crate::problem::Problem;
@@ -23,11 +24,12 @@ use crate::wire;
 
 const MEDIA_TYPE: &str = "application/wasm";
 
-/// Makes the component in the body the plugin's active version.
+/// Makes the component in the body the plugin's active version. A dry run only says whether it would be taken.
 pub(crate) async fn upload(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     PathText(name): PathText,
+    Query(DryRun { is_dry, .. }): Query<DryRun>,
     request: Request,
 ) -> Result<Response, Problem> {
     let name = match check(&request, &name) {
@@ -39,6 +41,10 @@ pub(crate) async fn upload(
     };
     // The turn ends with the upload: until then the component is in memory.
     let (_turn, component) = receive(&api, &tenant, request).await?;
+    if is_dry {
+        let admission = api.runner.try_plugin(component).await?;
+        return Ok(Json(wire::Admitted::from(admission)).into_response());
+    }
     let (plugin, put) = api.runner.push_plugin(&tenant, name, component).await?;
     let location = format!("/v1/plugins/{}", plugin.name);
     let plugin = Json(wire::Plugin::from(plugin));
@@ -63,6 +69,17 @@ pub(crate) async fn show(
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(Json(wire::Plugin::from(api.runner.plugin(&tenant, &name).await?)))
+}
+
+/// The component of the active version.
+pub(crate) async fn component(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Id(name): Id<PluginName>,
+    Query(()): Query<()>,
+) -> Result<impl IntoResponse, Problem> {
+    let component = api.runner.component(&tenant, &name).await?;
+    Ok(([(CONTENT_TYPE, MEDIA_TYPE)], component.to_vec()))
 }
 
 pub(crate) async fn delete(

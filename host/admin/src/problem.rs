@@ -18,6 +18,8 @@ use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::StoreError;
 use serde::Serialize;
 
+use crate::health::Check;
+
 /// When a client may ask again.
 const RETRY_AFTER_SECONDS: &str = "2";
 
@@ -32,6 +34,8 @@ struct Answer {
     /// For people.
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    /// What the host looked at, where that is what was asked.
+    checks: Vec<Check>,
     header: Option<(HeaderName, HeaderValue)>,
     /// What only the log is told.
     cause: Option<String>,
@@ -51,14 +55,17 @@ struct Document<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "<[Check]>::is_empty")]
+    checks: &'a [Check],
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Answer { status, code, detail, errors, header, cause } = *self.0;
+        let Answer { status, code, detail, errors, checks, header, cause } = *self.0;
         let title = status.canonical_reason().unwrap_or("Error");
         let (number, kind) = (status.as_u16(), "about:blank");
-        let document = Document { kind, title, status: number, code, detail: &detail, errors: &errors };
+        let (detail, errors, checks) = (detail.as_ref(), errors.as_slice(), checks.as_slice());
+        let document = Document { kind, title, status: number, code, detail, errors, checks };
         let content_type = HeaderValue::from_static("application/problem+json");
         // Strings and numbers can always be written.
         let body = serde_json::to_vec(&document).unwrap_or_default();
@@ -128,6 +135,26 @@ impl Problem {
 
     pub(crate) fn shutting_down() -> Self {
         Self::unavailable("shutting_down", "the host is shutting down; try again when it is back")
+    }
+
+    /// The host takes no work, for the reasons that some of `checks` name.
+    pub(crate) fn not_ready(is_draining: bool, checks: Vec<Check>) -> Self {
+        let reasons: Vec<_> = checks.iter().filter_map(|check| check.reason.as_deref()).collect();
+        let detail = reasons.join("; ");
+        let code = if is_draining { "shutting_down" } else { "not_ready" };
+        let mut problem = Self::unavailable(code, detail);
+        problem.0.checks = checks;
+        problem
+    }
+
+    pub(crate) fn backup_in_progress() -> Self {
+        let detail = "a backup is being taken already; try again when it is done";
+        Self::new(StatusCode::CONFLICT, "backup_in_progress", detail)
+    }
+
+    pub(crate) fn nothing_to_back_up() -> Self {
+        let detail = "this host keeps everything in memory: there is nothing to back up";
+        Self::new(StatusCode::CONFLICT, "in_memory", detail)
     }
 
     fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -265,7 +292,7 @@ impl Problem {
 
     fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let (detail, errors) = (detail.into(), Vec::new());
-        Self(Box::new(Answer { status, code, detail, errors, header: None, cause: None }))
+        Self(Box::new(Answer { status, code, detail, errors, checks: Vec::new(), header: None, cause: None }))
     }
 
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

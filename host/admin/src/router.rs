@@ -7,6 +7,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 use innkeeper_runner::TaskRunner;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Token;
@@ -16,8 +17,8 @@ use crate::config::AdminConfig;
 use crate::problem::Problem;
 use crate::uploads::Uploads;
 use crate::{
-    audit, configuration, events, executions, gate, grants, limits, plugins, schedules, status, tasks, tenants, tokens,
-    values,
+    audit, backup, configuration, events, executions, gate, grants, health, limits, metrics, plugins,
+    schedules, status, tasks, tenants, tokens, values,
 };
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
@@ -36,6 +37,10 @@ pub(crate) struct Api {
     pub(crate) upload: BodyLimit,
     /// Whose upload is next.
     pub(crate) uploads: Arc<Uploads>,
+    /// Copies of the database that may be on their way: one.
+    pub(crate) backups: Arc<Semaphore>,
+    /// Bytes of the disk that are free on a host that is ready.
+    pub(crate) disk_free_min: u64,
     /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,
 }
@@ -57,6 +62,8 @@ impl Api {
                 pause: config.body_timeout,
             },
             uploads: Uploads::new(config),
+            backups: Arc::new(Semaphore::new(1)),
+            disk_free_min: config.disk_free_min,
             stop,
         })
     }
@@ -99,11 +106,14 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/tokens/{id}", delete(tokens::revoke))
         .route("/v1/tokens/{id}/rotate", post(tokens::rotate))
         .route("/v1/audit", get(audit::list))
+        .route("/v1/plugins/{name}/component", get(plugins::component))
         .route("/v1/presets", get(status::presets))
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))
-        .route("/healthz", get(status::health))
-        .route("/readyz", get(status::readiness))
+        .route("/v1/backup", post(backup::backup))
+        .route("/metrics", get(metrics::metrics))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(Arc::clone(&api), gate::pass))

@@ -23,7 +23,8 @@ pub(crate) async fn stats(
 ) -> Result<impl IntoResponse, Problem> {
     let tasks = api.runner.stats(&tenant).await?;
     let timezone_data = api.runner.config().timezone_data.version();
-    Ok(Json(wire::Stats { tasks, version: env!("CARGO_PKG_VERSION"), timezone_data }))
+    let database = wire::Database::new(&api.runner.figures(), api.runner.free_bytes());
+    Ok(Json(wire::Stats { tasks, database, version: env!("CARGO_PKG_VERSION"), timezone_data }))
 }
 
 pub(crate) async fn presets(
@@ -56,17 +57,4 @@ pub(crate) async fn put_preset(
     let is_new = api.runner.put_preset(preset.clone()).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(wire::Preset::from(preset))))
-}
-
-/// Whether the process answers.
-pub(crate) async fn health() -> impl IntoResponse {
-    Json(wire::Condition { status: "ok" })
-}
-
-/// Whether the host takes work.
-pub(crate) async fn readiness(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, Problem> {
-    if api.stop.is_cancelled() || api.runner.is_stopping() {
-        return Err(Problem::shutting_down());
-    }
-    Ok(Json(wire::Condition { status: "ready" }))
 }

@@ -16,6 +16,7 @@ use innkeeper_store::TaskFilter;
 use serde_json::Value;
 
 use crate::auth::Tenant;
+use crate::dry_run::DryRun;
 use crate::fields::Fields;
 use crate::id::{Id, path_segment};
 use crate::json::{JsonBody, OptionalJsonBody};
@@ -59,11 +60,13 @@ pub(crate) async fn show(
     Ok(Json(wire::TaskAndWhy { task, waiting_for }))
 }
 
-/// Creates the task, or defines it anew. The body's `id` may be left out; if it is there it is the path's.
+/// Creates the task, or defines it anew. The body's `id` may be left out; if it is there it is the path's. A dry run only
+/// answers with what the task would be.
 pub(crate) async fn replace(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     Id(id): Id<TaskId>,
+    Query(DryRun { is_dry, assumed }): Query<DryRun>,
     JsonBody(mut body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     if let Value::Object(fields) = &mut body {
@@ -74,6 +77,10 @@ pub(crate) async fn replace(
         }
     }
     let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
+    if is_dry {
+        let task = api.runner.try_task(&tenant, config, &assumed).await?;
+        return Ok((StatusCode::OK, Json(api.show(&tenant, task))));
+    }
     let (task, is_new) = api.runner.replace_task(&tenant, config).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(api.show(&tenant, task))))

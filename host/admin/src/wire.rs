@@ -3,6 +3,8 @@
 //! These are not the types that the host works with; each is made from one. Values without parts of their own (ids,
 //! instants, names of states, receipts, log lines) are written as the model writes them.
 
+mod operations;
+
 use innkeeper_model::execution::{self, ExecutionStatus, FailureKind, Receipt};
 use innkeeper_model::id::{Digest, EventId, ExecutionId, PluginName, RunId, TaskId};
 use innkeeper_model::limits::Limits;
@@ -12,12 +14,14 @@ use innkeeper_model::task::{
     self, Misfire, Overlap, RateOverflow, RateStrategy, TaskStatus, TaskType, Trigger,
 };
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::topic::EventName;
 use innkeeper_runner::TaskStats;
 use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::{self as store, EventReceipt, SkipReason};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub(crate) use self::operations::{Admitted, Database};
 use crate::limits::EffectiveLimits;
 
 /// A page of a list.
@@ -83,6 +87,9 @@ pub(crate) struct Task {
     /// `null` means the host's.
     concurrency: Option<u32>,
     limits: EffectiveLimits,
+    expect_within: Option<String>,
+    on_failure: Option<EventName>,
+    overdue_since: Option<Timestamp>,
 }
 
 /// A task, and what it waits for.
@@ -130,6 +137,9 @@ impl Task {
             misfire: definition.misfire,
             concurrency: definition.concurrency,
             limits: limits.into(),
+            expect_within: definition.alerts.expect_within.map(format_duration),
+            on_failure: definition.alerts.on_failure,
+            overdue_since: task.overdue_since,
         }
     }
 }
@@ -272,11 +282,14 @@ pub(crate) struct Started {
 pub(crate) struct Published {
     event_id: EventId,
     runs: u32,
+    /// Whether one with the same idempotency key had been published before: then this one did nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    repeated: bool,
 }
 
 impl From<EventReceipt> for Published {
     fn from(receipt: EventReceipt) -> Self {
-        Self { event_id: receipt.id, runs: receipt.runs }
+        Self { event_id: receipt.id, runs: receipt.runs, repeated: receipt.is_repeated }
     }
 }
 
@@ -340,6 +353,7 @@ pub(crate) struct Preview {
 pub(crate) struct Stats {
     #[serde(flatten)]
     pub(crate) tasks: TaskStats,
+    pub(crate) database: Database,
     pub(crate) version: &'static str,
     /// The release of the time zone database in use.
     pub(crate) timezone_data: String,

@@ -16,6 +16,8 @@ use crate::problem::Problem;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take. An upload is answered once it is compiled.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long a download may take.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_hours(24);
 /// Items of one page of a list at most.
 const PAGE_MAX: usize = 100;
 
@@ -67,15 +69,6 @@ impl Client {
         .await
     }
 
-    /// Puts JSON. The first part of the answer is whether it made something new.
-    ///
-    /// # Errors
-    /// As [`Failure`] tells them apart.
-    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<(bool, Value), Failure> {
-        let (status, answer) = self.exchange(self.request(Method::PUT, path, &[]).json(body)).await?;
-        Ok((status == StatusCode::CREATED, answer))
-    }
-
     /// Puts bytes as they are. The answer is whether they made something new.
     ///
     /// # Errors
@@ -86,20 +79,26 @@ impl Client {
         Ok(self.exchange(request).await?.0 == StatusCode::CREATED)
     }
 
-    /// Reads bytes as they are.
-    ///
-    /// # Errors
-    /// As [`Failure`] tells them apart.
-    pub(crate) async fn get_bytes(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
-        Ok(self.receive(self.request(Method::GET, path, &[])).await?.1.into())
-    }
-
     /// Changes what is at a path.
     ///
     /// # Errors
     /// As [`Failure`] tells them apart.
     pub(crate) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
         self.send(self.request(Method::PATCH, path, &[]).json(body)).await
+    }
+
+    /// Puts JSON at a path. The first part of the answer is whether it made something new.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn put(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<(bool, Value), Failure> {
+        let (status, answer) = self.exchange(self.request(Method::PUT, path, query).json(body)).await?;
+        Ok((status == StatusCode::CREATED, answer))
     }
 
     /// Deletes what is at a path.
@@ -114,10 +113,42 @@ impl Client {
     ///
     /// # Errors
     /// As [`Failure`] tells them apart.
-    pub(crate) async fn upload(&self, path: &[&str], component: Body) -> Result<(bool, Value), Failure> {
-        let request = self.request(Method::PUT, path, &[]).header(CONTENT_TYPE, "application/wasm");
+    pub(crate) async fn upload(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        component: Body,
+    ) -> Result<(bool, Value), Failure> {
+        let request = self.request(Method::PUT, path, query).header(CONTENT_TYPE, "application/wasm");
         let (status, answer) = self.exchange(request.body(component)).await?;
         Ok((status == StatusCode::CREATED, answer))
+    }
+
+    /// Posts nothing and gives the answer's head; its body comes as it is read, however long that takes.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn download(&self, path: &[&str]) -> Result<reqwest::Response, Failure> {
+        self.answer(self.request(Method::POST, path, &[]).timeout(DOWNLOAD_TIMEOUT)).await
+    }
+
+    /// Reads bytes that are no JSON.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn bytes(&self, path: &[&str]) -> Result<Bytes, Failure> {
+        let answer = self.answer(self.request(Method::GET, path, &[])).await?;
+        answer.bytes().await.map_err(|error| self.unreachable(error))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<reqwest::Response, Failure> {
+        let answer = request.send().await.map_err(|error| self.unreachable(error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = answer.bytes().await.map_err(|error| self.unreachable(error))?;
+        Err(Failure::Refused(Problem::from_answer(status.as_u16(), &body)))
     }
 
     /// The items of a list, page after page, at most `limit`. The second part is whether there are more.
@@ -188,7 +219,14 @@ impl Client {
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         let error = anyhow::Error::new(error.without_url());
         // Only the innermost cause says something to a person, such as `Connection refused`.
-        let cause = anyhow!(error.root_cause().to_string());
+        let mut cause = error.root_cause().to_string();
+        // What TLS says to an answer in plain text, and HTTP to one in TLS.
+        if self.base.scheme() == "https" && cause.contains("corrupt message") {
+            cause.push_str("; does it speak plain http:// rather than https://?");
+        } else if self.base.scheme() == "http" && cause.contains("invalid HTTP version") {
+            cause.push_str("; does it speak https:// rather than http://?");
+        }
+        let cause = anyhow!(cause);
         Failure::Unreachable { url: self.base.as_str().trim_end_matches('/').to_owned(), cause }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::args::{ConfigVerb, SetConfig};
+use crate::args::{SetConfig, ValueVerb};
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::input;
@@ -21,18 +21,18 @@ const LIST_MAX: usize = 10_000;
 ///
 /// # Errors
 /// As [`Failure`] tells them apart.
-pub(crate) async fn run(verb: ConfigVerb, client: &Client, output: Output) -> Result<(), Failure> {
+pub(crate) async fn run(verb: ValueVerb, client: &Client, output: Output) -> Result<(), Failure> {
     match verb {
-        ConfigVerb::List => {
+        ValueVerb::List => {
             let entries = client.list(&["config"], &[], LIST_MAX).await?;
             output.list(entries, &COLUMNS, "nothing is configured")?;
         }
-        ConfigVerb::Get { key } => {
+        ValueVerb::Get { key } => {
             let entry = client.get(&["config", &key], &[]).await?;
             output.answer(&entry, value)?;
         }
-        ConfigVerb::Set(set) => store(set, client, output).await?,
-        ConfigVerb::Delete { key } => {
+        ValueVerb::Set(set) => store(set, client, output).await?,
+        ValueVerb::Delete { key } => {
             let answer = client.delete(&["config", &key]).await?;
             output.answer(&answer, |_| format!("{key} is deleted"))?;
         }
@@ -47,7 +47,7 @@ async fn store(set: SetConfig, client: &Client, output: Output) -> Result<(), Fa
         None => input::text(&format!("value of {key}"), secret)?,
     };
     let body = json!({"value": value, "secret": secret});
-    let (is_new, entry) = client.put(&["config", &key], &body).await?;
+    let (is_new, entry) = client.put(&["config", &key], &[], &body).await?;
     let what = if secret { "the secret" } else { "the value" };
     let done = if is_new { "new" } else { "replaced" };
     output.answer(&entry, |_| {

@@ -4,8 +4,11 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use innkeeper_runner::SecretKey;
+
+/// The file whose lock says that the folder is in use.
+const LOCK: &str = "lock";
 
 /// A folder that belongs to this process until it is dropped.
 #[derive(Debug)]
@@ -21,18 +24,33 @@ impl DataDirectory {
     /// # Errors
     /// Another host owns the folder, or it cannot be used.
     pub(crate) fn lock(path: &Path) -> anyhow::Result<Self> {
+        create(path).with_context(|| cannot("make the data directory", path))?;
+        let owned = Self::take(path)?;
+        let made = owned.create_database();
+        made.with_context(|| cannot("open", &owned.database()))?;
+        Ok(owned)
+    }
+
+    /// Takes a folder that has been used before, to look at it.
+    ///
+    /// # Errors
+    /// There is no database in it, a host owns it, or it cannot be used.
+    pub(crate) fn examine(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        create(path).with_context(|| format!("cannot make the data directory {shown}"))?;
-        let file = path.join("lock");
+        ensure!(
+            database_in(path).exists(),
+            "there is no database in {shown}: name a data directory with --data-dir"
+        );
+        Self::take(path)
+    }
+
+    fn take(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let file = path.join(LOCK);
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&file);
-        let lock = lock.with_context(|| format!("cannot open {}", file.display()))?;
+        let lock = lock.with_context(|| cannot("open", &file))?;
         match lock.try_lock() {
-            Ok(()) => {
-                let owned = Self { path: path.to_owned(), _lock: lock };
-                let made = owned.create_database();
-                made.with_context(|| format!("cannot open {}", owned.database().display()))?;
-                Ok(owned)
-            }
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => bail!(
                 "another innkeeper server uses the data directory {shown}: stop it, or name another one with --data-dir"
             ),
@@ -77,13 +95,44 @@ impl DataDirectory {
 
     /// The database file.
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("innkeeper.db")
+        database_in(&self.path)
     }
 
     /// The folder of compiled plugins.
     pub(crate) fn cache(&self) -> PathBuf {
         self.path.join("cache")
     }
+}
+
+/// The database file of a data directory.
+pub(crate) fn database_in(path: &Path) -> PathBuf {
+    path.join("innkeeper.db")
+}
+
+/// Makes sure that a folder is there and that nothing is in it but a lock that nobody holds.
+///
+/// # Errors
+/// There is something in it, or it cannot be made.
+pub(crate) fn ensure_empty(path: &Path) -> anyhow::Result<()> {
+    let shown = path.display();
+    create(path).with_context(|| cannot("make the data directory", path))?;
+    let entries = std::fs::read_dir(path).with_context(|| cannot("read", path))?;
+    let found = entries.filter_map(Result::ok).map(|entry| entry.file_name()).find(|name| name != LOCK);
+    match found {
+        None => Ok(()),
+        Some(name) => bail!(
+            "{shown} is not empty (there is {}): name a folder that is, or one that is not there yet",
+            name.display()
+        ),
+    }
+}
+
+/// What could not be done, and what helps if that is because of rights.
+fn cannot(what: &str, path: &Path) -> String {
+    format!(
+        "cannot {what} {}; it must belong to the user that runs innkeeper (name another folder with --data-dir)",
+        path.display()
+    )
 }
 
 fn create(path: &Path) -> std::io::Result<()> {

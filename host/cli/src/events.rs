@@ -26,7 +26,13 @@ async fn publish_one(publish: Publish, client: &Client, output: Output) -> Resul
         body["idempotencyKey"] = key.into();
     }
     let answer = client.post(&["events"], Some(&body)).await?;
-    output.answer(&answer, |answer| {
+    output.done(&answer, |answer| {
+        if answer["repeated"] == true {
+            return format!(
+                "published before with this key, as {}: nothing is done again",
+                json_text(&answer["eventId"])
+            );
+        }
         let runs = usize::try_from(answer["runs"].as_u64().unwrap_or(0)).unwrap_or(usize::MAX);
         format!("published as {}: {}", json_text(&answer["eventId"]), count(runs, "run"))
     })?;

@@ -27,6 +27,10 @@ pub(crate) async fn run(verb: ExecutionVerb, client: &Client, output: Output) ->
             let execution = client.get(&["executions", &id.to_string()], &[]).await?;
             output.answer(&execution, describe)?;
         }
+        ExecutionVerb::Cancel { id } => {
+            let execution = client.post(&["executions", &id.to_string(), "cancel"], None).await?;
+            output.done(&execution, |_| format!("{id} is told to stop"))?;
+        }
         ExecutionVerb::Logs { id } => {
             let logs = client.get(&["executions", &id.to_string(), "logs"], &[]).await?;
             output.answer(&logs, lines)?;

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use crate::problem::Problem;
 
 /// Why a command failed. Each way has an exit code of its own, so that scripts can tell them apart.
@@ -51,9 +53,25 @@ impl Failure {
         }
     }
 
-    /// Prints the message to standard error and gives the exit code.
+    /// The failure as a problem document (RFC 9457): the server's own, or one of this side.
     #[must_use]
-    pub fn report(&self) -> ExitCode {
+    pub fn document(&self) -> Value {
+        let (code, title) = match self {
+            Self::Refused(problem) => return problem.document(),
+            Self::Failed(_) => ("failed", "The command failed"),
+            Self::Usage(_) => ("usage", "Wrong usage"),
+            Self::Unreachable { .. } => ("unreachable", "The server cannot be reached"),
+        };
+        json!({"type": "about:blank", "title": title, "code": code, "detail": self.message()})
+    }
+
+    /// Prints the failure to standard error, for people or as a problem document, and gives the exit code.
+    #[must_use]
+    pub fn report(&self, json: bool) -> ExitCode {
+        if json {
+            eprintln!("{:#}", self.document());
+            return ExitCode::from(self.code());
+        }
         let label = console::style("error:").for_stderr().red().bold();
         eprintln!("{label} {}", self.message());
         ExitCode::from(self.code())

@@ -49,7 +49,7 @@ pub(crate) async fn deny(
     for absent in less.iter().filter(|grant| !remove(&mut grants, grant)) {
         eprintln!("{} was not granted", absent.entry);
     }
-    let (_, grants) = client.put(&path(name), &grants).await?;
+    let (_, grants) = client.put(&path(name), &[], &grants).await?;
     output.answer(&grants, describe)?;
     Ok(())
 }
@@ -66,7 +66,7 @@ pub(crate) async fn extend(name: &PluginName, more: &[GrantText], client: &Clien
     for grant in more {
         add(&mut grants, grant);
     }
-    Ok(client.put(&path(name), &grants).await?.1)
+    Ok(client.put(&path(name), &[], &grants).await?.1)
 }
 
 /// What to do about a plugin that imports outgoing HTTP and is granted none.

@@ -37,7 +37,7 @@ pub(crate) async fn run(verb: KeyValueVerb, client: &Client, output: Output) -> 
             output.list(keys, &KEYS, "no keys")?;
         }
         KeyValueVerb::Get { bucket, key } => {
-            let value = client.get_bytes(&["kv", &bucket, &key]).await?;
+            let value = client.bytes(&["kv", &bucket, &key]).await?;
             show(&bucket, &key, &value, output)?;
         }
         KeyValueVerb::Set(set) => store(set, client, output).await?,

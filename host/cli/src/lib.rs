@@ -14,6 +14,7 @@ pub mod exit;
 mod grants;
 
 mod data_directory;
+mod doctor;
 mod lifecycle;
 mod serve;
 mod telemetry;
@@ -21,6 +22,8 @@ mod telemetry;
 pub mod config;
 pub mod dev;
 
+mod apply;
+mod backup;
 mod client;
 mod configuration;
 mod events;
@@ -29,6 +32,7 @@ mod input;
 mod key_value;
 mod output;
 mod plugins;
+mod presets;
 mod problem;
 mod progress;
 mod schedules;

@@ -32,6 +32,10 @@ impl Host {
         tracing::info!("host.stopping");
         stop.cancel();
         end(&self.runner, serving, signals).await?;
+        if let Err(error) = self.runner.checkpoint().await {
+            // What is in the log is read at the next start.
+            tracing::warn!(%error, "host.checkpoint failed");
+        }
         ending
     }
 }

@@ -50,7 +50,7 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
         }
         PluginVerb::Delete { name } => {
             let answer = client.delete(&["plugins", name.as_str()]).await?;
-            output.answer(&answer, |_| format!("{name} is deleted"))?;
+            output.done(&answer, |_| format!("{name} is deleted"))?;
         }
     }
     Ok(())
@@ -58,13 +58,13 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
 
 async fn upload(push: Push, client: &Client, output: Output) -> Result<(), Failure> {
     let component = read(&push.file).map_err(Failure::Usage)?;
-    let upload = Upload::start(push.name.as_str(), component.len());
-    let answer = client.upload(&["plugins", push.name.as_str()], upload.body(component)).await;
+    let upload = Upload::start(push.name.as_str(), component.len(), output.is_quiet());
+    let answer = client.upload(&["plugins", push.name.as_str()], &[], upload.body(component)).await;
     upload.finish();
     let (is_new, plugin) = answer?;
     let granted = grants::extend(&push.name, &push.allow, client).await?;
     let done = if is_new { "pushed" } else { "unchanged: this version was active already" };
-    output.answer(&plugin, |plugin| {
+    output.done(&plugin, |plugin| {
         let hint = grants::hint(plugin, &granted).unwrap_or_default();
         format!("{done}\n{}{hint}", describe(plugin))
     })?;
@@ -91,15 +91,17 @@ fn size(plugin: &Value) -> String {
 }
 
 fn describe(plugin: &Value) -> String {
-    let imports = plugin["imports"].as_array().into_iter().flatten().map(json_text);
-    fields(&[
+    let mut pairs = vec![
         ("name", json_text(&plugin["name"])),
         ("digest", json_text(&plugin["digest"])),
         ("size", size(plugin)),
-        ("imports", imports.collect::<Vec<_>>().join(", ")),
         ("created", time(&plugin["createdAt"])),
         ("updated", time(&plugin["updatedAt"])),
-    ])
+    ];
+    let imports = plugin["imports"].as_array().into_iter().flatten().map(json_text);
+    // One on each line, named once.
+    pairs.extend(imports.enumerate().map(|(index, name)| (if index == 0 { "imports" } else { "" }, name)));
+    fields(&pairs)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use innkeeper_model::problem::FieldError;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::output::printable;
 
@@ -33,6 +34,23 @@ impl Problem {
         problem
     }
 
+    /// The problem as a document, as the server wrote it.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let fallback = || format!("the server answered with status {}", self.status);
+        let detail = self.detail.clone().or_else(|| self.title.clone()).unwrap_or_else(fallback);
+        let mut document = json!({"type": "about:blank", "status": self.status, "detail": detail});
+        for (key, text) in [("title", &self.title), ("code", &self.code)] {
+            if let Some(text) = text {
+                document[key] = text.as_str().into();
+            }
+        }
+        if !self.errors.is_empty() {
+            document["errors"] = json!(self.errors);
+        }
+        document
+    }
+
     /// The problem in words: what is wrong on the first line, then a line for each field.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -44,7 +62,8 @@ impl Problem {
         }
         let width = self.errors.iter().map(|error| error.field.chars().count()).max().unwrap_or(0);
         // A problem of only one thing is told in the first line already.
-        for error in self.errors.iter().filter(|error| error.message != text) {
+        let told = |error: &FieldError| self.errors.len() == 1 && text.contains(&error.message);
+        for error in self.errors.iter().filter(|error| !told(error)) {
             let _ = write!(lines, "\n  {:width$}  {}", printable(&error.field), printable(&error.message));
             if let Some(near) = error.suggestion.as_ref().filter(|near| !error.message.contains(*near)) {
                 let _ = write!(lines, " (did you mean `{}`?)", printable(near));
@@ -87,6 +106,9 @@ mod tests {
         let body =
             br#"{"detail": "too large", "errors": [{"field": "data", "code": "x", "message": "too large"}]}"#;
         assert_eq!(Problem::from_answer(422, body).describe(), "too large");
+        let body = br#"{"detail": "`cron` is not a pattern", "code": "invalid",
+            "errors": [{"field": "cron", "code": "x", "message": "is not a pattern"}]}"#;
+        assert_eq!(Problem::from_answer(422, body).describe(), "`cron` is not a pattern [invalid]");
     }
 
     #[test]

@@ -17,8 +17,9 @@ pub(crate) struct Upload(ProgressBar);
 
 impl Upload {
     /// Begins to show the upload of `bytes` bytes.
-    pub(crate) fn start(name: &str, bytes: usize) -> Self {
-        let bar = ProgressBar::new(bytes as u64).with_message(format!("uploading {name}"));
+    pub(crate) fn start(name: &str, bytes: usize, is_quiet: bool) -> Self {
+        let bar = if is_quiet { ProgressBar::hidden() } else { ProgressBar::new(bytes as u64) };
+        let bar = bar.with_message(format!("uploading {name}"));
         bar.set_style(style("{msg} [{bar:30}] {bytes}/{total_bytes}"));
         Self(bar)
     }
@@ -26,6 +27,28 @@ impl Upload {
     /// The body that is uploaded.
     pub(crate) fn body(&self, component: Vec<u8>) -> reqwest::Body {
         reqwest::Body::wrap(Chunks { rest: component.into(), bar: self.0.clone() })
+    }
+
+    /// Takes the progress off the terminal.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Bytes that are received, shown on a terminal.
+pub(crate) struct Transfer(ProgressBar);
+
+impl Transfer {
+    /// Begins to show a transfer of `bytes` bytes, if that is known and anybody wants to see it.
+    pub(crate) fn start(what: &'static str, bytes: Option<u64>, is_quiet: bool) -> Self {
+        let bar = if is_quiet { ProgressBar::hidden() } else { ProgressBar::new(bytes.unwrap_or(0)) };
+        bar.set_style(style("{msg} [{bar:30}] {bytes}/{total_bytes}"));
+        Self(bar.with_message(what))
+    }
+
+    /// Shows that so many more bytes have come.
+    pub(crate) fn add(&self, bytes: usize) {
+        self.0.inc(bytes as u64);
     }
 
     /// Takes the progress off the terminal.

@@ -1,13 +1,14 @@
 //! `schedule preview` and `stats`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::args::{Preview, ScheduleVerb};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::output::{Column, Output, columns, json_text, table, time};
+use crate::output::{Column, Output, columns, json_text, table, time, time_in};
 
-const COLUMNS: [Column; 2] = [Column::new("DUE (UTC)", json_text), Column::new("DUE (HERE)", time)];
+const COLUMNS: [Column; 2] =
+    [Column::new("DUE (UTC)", |row| json_text(&row[0])), Column::new("DUE (HERE)", |row| time(&row[0]))];
 
 const STATS_COLUMNS: [Column; 2] =
     [Column::new("COUNT", |row| json_text(&row[1])), Column::new("WHAT", |row| json_text(&row[0]))];
@@ -19,13 +20,28 @@ const STATS_COLUMNS: [Column; 2] =
 pub(crate) async fn run(verb: ScheduleVerb, client: &Client, output: Output) -> Result<(), Failure> {
     match verb {
         ScheduleVerb::Preview(preview) => {
+            let zone = preview.timezone.clone();
             let answer = client.post(&["schedules", "preview"], Some(&question(preview))).await?;
-            output.answer(&answer, |answer| {
-                table(&COLUMNS, answer["next"].as_array().map(Vec::as_slice).unwrap_or_default(), columns())
-            })?;
+            output.answer(&answer, |answer| due_times(answer, zone.as_deref()))?;
         }
     }
     Ok(())
+}
+
+/// The due times: in UTC, in the schedule's own zone where that is known here, and in this machine's.
+fn due_times(answer: &Value, zone: Option<&str>) -> String {
+    let rows: Vec<_> = answer["next"].as_array().into_iter().flatten().collect();
+    if rows.is_empty() {
+        let last = answer["previous"].as_array().and_then(|times| times.first()).map(json_text);
+        let last = last.map_or_else(String::new, |last| format!("; it was at {last}"));
+        return format!("never due again{last}");
+    }
+    let zoned = |due: &Value| zone.and_then(|zone| time_in(due, zone));
+    let rows: Vec<_> = rows.into_iter().map(|due| json!([due, zoned(due)])).collect();
+    let [utc, here] = COLUMNS;
+    let own = Column::new("DUE (SCHEDULE'S ZONE)", |row| json_text(&row[1]));
+    let shown: &[Column] = if rows[0][1].is_null() { &[utc, here] } else { &[utc, own, here] };
+    table(shown, &rows, columns())
 }
 
 /// Shows counts over the tasks.
@@ -43,8 +59,16 @@ const STATS_FIRST: [&str; 4] = ["total", "pending", "running", "paused"];
 
 /// One row for each count, named in words.
 fn rows(stats: &Value) -> Vec<Value> {
-    let numbers = stats.as_object().into_iter().flatten().filter(|(_, value)| value.is_number());
-    let mut numbers: Vec<_> = numbers.collect();
+    let database = [
+        ("databaseBytes", &stats["database"]["bytes"]),
+        ("walBytes", &stats["database"]["walBytes"]),
+        ("diskFreeBytes", &stats["database"]["diskFreeBytes"]),
+        ("executionsPruned", &stats["database"]["pruned"]["executions"]),
+        ("eventsPruned", &stats["database"]["pruned"]["events"]),
+        ("skipsPruned", &stats["database"]["pruned"]["skips"]),
+    ];
+    let counts = stats.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value));
+    let mut numbers: Vec<_> = counts.chain(database).filter(|(_, value)| value.is_number()).collect();
     let place = |name: &str| STATS_FIRST.iter().position(|first| *first == name).unwrap_or(STATS_FIRST.len());
     numbers.sort_by_key(|(name, _)| place(name));
     numbers.into_iter().map(|(name, value)| Value::from(vec![words(name).into(), value.clone()])).collect()

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use innkeeper_admin::AdminConfig;
 use innkeeper_model::clock::{Clock, SystemClock};
-use innkeeper_model::egress::EgressPolicy;
 use innkeeper_runner::{RunnerConfig, SecretKey, TaskRunner};
 use innkeeper_sandbox::{CompilerProgram, SandboxConfig, WasmSandbox};
 use innkeeper_store::{Location, Store};
@@ -24,7 +23,7 @@ use crate::{output, telemetry};
 /// # Errors
 /// [`Failure::Usage`] for a configuration that is refused; [`Failure::Failed`] if the host does not start or stops by
 /// itself.
-pub(crate) async fn serve(args: ServeArgs, token: Option<String>) -> Result<(), Failure> {
+pub(crate) async fn serve(args: ServeArgs, token: Option<&str>) -> Result<(), Failure> {
     let config = ServerConfig::load(&args, token).map_err(Failure::Usage)?;
     telemetry::start("info,rusqlite_migration=warn", config.log_format).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().context("cannot listen for signals")?;
@@ -62,35 +61,22 @@ impl Host {
         let location = directory.as_ref().map_or(Location::Memory, |owned| Location::File(owned.database()));
         let store = Store::open(&location, config.durability)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let sandbox = WasmSandbox::new(
-            SandboxConfig {
-                concurrency: config.concurrency,
-                memory_bytes_max: config.limits.memory_bytes,
-                cache_dir: directory.as_ref().map(DataDirectory::cache),
-                compiler: Some(
-                    CompilerProgram::this_one([COMPILE_VERB]).context("this program is not found")?,
-                ),
-                egress: EgressPolicy { allowed: config.egress_allow_networks, listeners: vec![address] },
-                ..SandboxConfig::default()
-            },
-            Arc::clone(&clock),
-        )?;
-        let secret_key = match (config.secret_key, &directory) {
+        if let Err(error) = store.keep_ballast(config.ballast_bytes) {
+            tracing::warn!(%error, "host.ballast is not kept: nothing can be deleted once the disk is full");
+        }
+        let cache_dir = directory.as_ref().map(DataDirectory::cache);
+        let compiler = CompilerProgram::this_one([COMPILE_VERB]).context("this program is not found")?;
+        let mut settings = SandboxConfig { cache_dir, compiler: Some(compiler), ..config.sandbox };
+        settings.egress.listeners.push(address);
+        let sandbox = Arc::new(WasmSandbox::new(settings, Arc::clone(&clock))?);
+        let secret_key = match (config.runner.secret_key.clone(), &directory) {
             (Some(key), _) => key,
             (None, Some(directory)) => directory.secret_key()?,
             (None, None) => SecretKey::generate(),
         };
-        let settings = RunnerConfig {
-            secret_key: Some(secret_key),
-            timezone_data: config.timezone_data,
-            timezone: config.timezone,
-            concurrency: config.concurrency,
-            limits: config.limits,
-            quotas: config.quotas,
-            ..RunnerConfig::default()
-        };
-        let runner = TaskRunner::start(settings, store, Arc::new(sandbox), clock).await?;
-        let admin = AdminConfig { token: config.token, ..AdminConfig::default() };
+        let settings = RunnerConfig { secret_key: Some(secret_key), ..config.runner };
+        let runner = TaskRunner::start(settings, store, sandbox, clock).await?;
+        let admin = config.admin;
         Ok(Self { runner, admin, listener, address, _directory: directory })
     }
 

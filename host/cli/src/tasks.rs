@@ -8,7 +8,7 @@ use crate::args::{ListExecutions, ListTasks, Run, TaskVerb};
 use crate::client::Client;
 use crate::executions;
 use crate::exit::Failure;
-use crate::output::{Column, Output, count, fields, json_text, short_time, time};
+use crate::output::{Column, Output, columns, count, fields, json_text, short_time, table, time};
 
 const COLUMNS: [Column; 7] = [
     Column::new("ID", |task| json_text(&task["id"])),
@@ -20,6 +20,15 @@ const COLUMNS: [Column; 7] = [
     Column::optional("LAST RUN", |task| short_time(&task["lastRunAt"])),
 ];
 
+const SKIP_COLUMNS: [Column; 4] = [
+    Column::new("REASON", |skip| json_text(&skip["reason"])),
+    Column::new("COUNT", |skip| json_text(&skip["count"])),
+    Column::new("FROM", |skip| time(&skip["from"])),
+    Column::new("TO", |skip| time(&skip["to"])),
+];
+
+const DUE_COLUMNS: [Column; 2] = [Column::new("DUE (UTC)", json_text), Column::new("DUE (HERE)", time)];
+
 /// Does what the verb says.
 ///
 /// # Errors
@@ -29,7 +38,28 @@ pub(crate) async fn run(verb: TaskVerb, client: &Client, output: Output) -> Resu
         TaskVerb::Create(create) => {
             let body = definition::definition(*create).map_err(Failure::Usage)?;
             let task = client.post(&["tasks"], Some(&body)).await?;
-            output.answer(&task, |task| format!("created\n{}", describe(task)))?;
+            output.done(&task, |task| format!("created\n{}", describe(task)))?;
+        }
+        TaskVerb::Replace(create) => {
+            let body = definition::definition(*create).map_err(Failure::Usage)?;
+            let id = definition::id_of(&body).map_err(Failure::Usage)?;
+            let (is_new, task) = client.put(&["tasks", &id], &[], &body).await?;
+            let done = if is_new { "created" } else { "replaced" };
+            output.done(&task, |task| format!("{done}\n{}", describe(task)))?;
+        }
+        TaskVerb::NextRuns { id, count } => {
+            let query = [("count", count.to_string())];
+            let answer = client.get(&["tasks", id.as_str(), "next-runs"], &query).await?;
+            output.answer(&answer, |answer| next_runs(id.as_str(), answer))?;
+        }
+        TaskVerb::Skips { id, limit } => {
+            let query = [("limit", limit.to_string())];
+            let mut answer = client.get(&["tasks", id.as_str(), "skips"], &query).await?;
+            let skips = match answer["items"].take() {
+                Value::Array(skips) => skips,
+                _ => Vec::new(),
+            };
+            output.list((skips, false), &SKIP_COLUMNS, "nothing was skipped")?;
         }
         TaskVerb::List(filter) => list(filter, client, output).await?,
         TaskVerb::Get { id } => {
@@ -38,15 +68,15 @@ pub(crate) async fn run(verb: TaskVerb, client: &Client, output: Output) -> Resu
         }
         TaskVerb::Pause { id } => {
             let task = client.post(&["tasks", id.as_str(), "pause"], None).await?;
-            output.answer(&task, |_| format!("{id} is paused"))?;
+            output.done(&task, |_| format!("{id} is paused"))?;
         }
         TaskVerb::Resume { id } => {
             let task = client.post(&["tasks", id.as_str(), "resume"], None).await?;
-            output.answer(&task, |task| resumed(id.as_str(), task))?;
+            output.done(&task, |task| resumed(id.as_str(), task))?;
         }
         TaskVerb::Delete { id } => {
             let answer = client.delete(&["tasks", id.as_str()]).await?;
-            output.answer(&answer, |_| format!("{id} is deleted"))?;
+            output.done(&answer, |_| format!("{id} is deleted"))?;
         }
         TaskVerb::Run(start) => start_now(start, client, output).await?,
         TaskVerb::Executions(filter) => list_executions(filter, client, output).await?,
@@ -71,8 +101,18 @@ async fn start_now(start: Run, client: &Client, output: Output) -> Result<(), Fa
         body["data"] = data;
     }
     let answer = client.post(&["tasks", start.id.as_str(), "run"], Some(&body)).await?;
-    let id = &start.id;
-    Ok(output.answer(&answer, |answer| format!("{id} starts: run {}", json_text(&answer["runId"])))?)
+    let (id, run) = (&start.id, json_text(&answer["runId"]));
+    // A paused task keeps what is started by hand.
+    let task = client.get(&["tasks", id.as_str()], &[]).await;
+    let is_paused = task.is_ok_and(|task| task["isPaused"] == true);
+    Ok(output.done(&answer, |_| {
+        if is_paused {
+            return format!(
+                "{id} is paused: run {run} waits until it is resumed (`innkeeper task resume {id}`)"
+            );
+        }
+        format!("{id} starts: run {run}")
+    })?)
 }
 
 async fn list_executions(filter: ListExecutions, client: &Client, output: Output) -> Result<(), Failure> {
@@ -90,6 +130,14 @@ fn trigger(task: &Value) -> String {
         after if after.is_empty() => String::new(),
         after => format!("after {after}"),
     })
+}
+
+/// The next due times, or why there are none.
+fn next_runs(id: &str, answer: &Value) -> String {
+    match answer["items"].as_array().map(Vec::as_slice) {
+        Some(times @ [_, ..]) => table(&DUE_COLUMNS, times, columns()),
+        _ => format!("{id} has no next due time: it waits for an event, is paused, or is spent"),
+    }
 }
 
 fn resumed(id: &str, task: &Value) -> String {
@@ -118,9 +166,26 @@ fn describe(task: &Value) -> String {
         ("last run", time(&task["lastRunAt"])),
         ("in progress", attempts),
         ("attempts at most", text("maxAttempts")),
+        ("overlap", text("overlap")),
+        ("misfire", text("misfire")),
+        ("rate limit", rate_limit(&task["rateLimit"])),
+        ("concurrency", text("concurrency")),
+        ("expected within", text("expectWithin")),
+        ("overdue since", time(&task["overdueSince"])),
+        ("on failure", text("onFailure")),
+        ("waiting for", text("waitingFor")),
         ("metadata", text("metadata")),
         ("created", time(&task["createdAt"])),
     ])
+}
+
+/// `10 per 1m, sliding, drop`.
+fn rate_limit(limit: &Value) -> String {
+    let text = |key: &str| json_text(&limit[key]);
+    if limit.is_null() {
+        return String::new();
+    }
+    format!("{} per {}, {}, {}", text("limit"), text("interval"), text("strategy"), text("overflow"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! `(now, state)`.
 
 pub mod access;
+pub mod alert;
 pub mod clock;
 pub mod egress;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod grants_config;
 pub mod id;
 pub mod key_value;
 pub mod limits;
+pub mod measure;
 pub mod overlap;
 pub mod problem;
 pub mod quarantine;

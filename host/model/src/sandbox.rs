@@ -8,6 +8,7 @@ use crate::execution::{Failure, LogLine, Receipt};
 use crate::grants::Grants;
 use crate::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use crate::limits::Limits;
+use crate::measure::Spread;
 use crate::time::Timestamp;
 
 /// Runs guest code. Two implementations: the WebAssembly engine, and a scripted one for tests of the runner.
@@ -18,6 +19,26 @@ pub trait Sandbox: Send + Sync + 'static {
 
     /// Runs one execution in a fresh sandbox. Ends soon after `stop` resolves, with the failure that it names.
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report>;
+
+    /// What it has done and holds at this moment. One that counts nothing answers with zeros.
+    fn figures(&self) -> SandboxFigures {
+        SandboxFigures::default()
+    }
+}
+
+/// Figures of a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SandboxFigures {
+    /// Executions that the pool of instances has room for.
+    pub slots: u64,
+    /// Executions that have a place in it now.
+    pub slots_used: u64,
+    /// Plugin versions kept ready in memory.
+    pub plugins_loaded: u64,
+    /// Bytes of their machine code and data.
+    pub plugins_loaded_bytes: u64,
+    /// How long compilations took, in microseconds.
+    pub compilations: Spread,
 }
 
 /// What the host found in an accepted component.

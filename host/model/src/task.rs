@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Alerts;
 use crate::execution::UnknownName;
 use crate::id::{Digest, InvalidId, PluginName, TaskId};
 use crate::limits::LimitWishes;
@@ -304,6 +305,8 @@ pub struct TaskDefinition {
     pub concurrency: Option<u32>,
     /// Its limits, where they are narrower than the host's.
     pub limits: LimitWishes,
+    /// What it wants told of what did not happen.
+    pub alerts: Alerts,
     /// Whether it is paused.
     pub is_paused: bool,
     /// Data for the handler, as JSON text.
@@ -331,6 +334,8 @@ pub struct Task {
     pub rate_window: Option<Timestamp>,
     /// Why the host has paused it; `None` if it is not paused, or somebody else did.
     pub pause_reason: Option<String>,
+    /// Since when it has not succeeded although it was expected to, once that was told.
+    pub overdue_since: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
 }

@@ -39,6 +39,10 @@ pub struct TaskConfig {
     pub concurrency: Option<u32>,
     /// `limits`.
     pub limits: Option<LimitsConfig>,
+    /// `expectWithin`: a duration; `task:overdue` is published if the task does not succeed for so long.
+    pub expect_within: Option<String>,
+    /// `onFailure`: the event to publish whenever a run ends failed.
+    pub on_failure: Option<String>,
     /// `isPaused`: whether the task starts paused.
     pub is_paused: bool,
     /// `allowPast`: whether `at` may be in the past, and then runs at once.
@@ -102,7 +106,7 @@ pub struct LimitsConfig {
     pub egress_bytes: Option<u64>,
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "id",
     "name",
     "type",
@@ -119,6 +123,8 @@ const KEYS: [&str; 19] = [
     "misfire",
     "concurrency",
     "limits",
+    "expectWithin",
+    "onFailure",
     "isPaused",
     "allowPast",
     "metadata",
@@ -151,6 +157,8 @@ impl TaskConfig {
             overlap: fields.text("overlap"),
             misfire: fields.text("misfire"),
             concurrency: fields.whole("concurrency"),
+            expect_within: fields.text("expectWithin"),
+            on_failure: fields.text("onFailure"),
             limits: fields.nested("limits", LimitsConfig::read),
         };
         if problems.is_empty() { Ok(config) } else { Err(problems) }

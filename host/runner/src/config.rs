@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::retention::Retention;
 use innkeeper_model::limits::Limits;
 use innkeeper_model::quota::Quotas;
 use innkeeper_schedule::zone::{TimezoneData, Zone};
@@ -25,6 +26,10 @@ pub struct RunnerConfig {
     pub event_data_bytes_max: usize,
     /// What secrets are encrypted with; without one, none can be stored.
     pub secret_key: Option<SecretKey>,
+    /// How long what has happened is kept.
+    pub retention: Retention,
+    /// Tenants that metrics tell apart, the first that are seen; the others are counted together.
+    pub metric_tenants_max: usize,
     /// How long a shutdown waits for running executions before it interrupts them.
     pub shutdown_grace: Duration,
 }
@@ -39,6 +44,8 @@ impl Default for RunnerConfig {
             quotas: Quotas::DEFAULT,
             event_data_bytes_max: 256 << 10,
             secret_key: None,
+            retention: Retention::default(),
+            metric_tenants_max: 100,
             shutdown_grace: Duration::from_secs(25),
         }
     }

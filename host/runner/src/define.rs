@@ -65,6 +65,7 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
     if config.name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
         checked.problem("name", "too_long", format!("must be at most {NAME_CHARS_MAX} characters"));
     }
+    let alerts = checked.alerts(config.expect_within.as_deref(), config.on_failure.as_deref());
     let metadata = checked.metadata(config.metadata);
     let (Some(id), Some(plugin), Some(zone), Some(trigger), []) =
         (id, plugin, zone, trigger, checked.problems.as_slice())
@@ -83,6 +84,7 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
         plugin,
         retry,
         limits,
+        alerts,
         is_paused: config.is_paused,
         metadata,
     };

@@ -21,7 +21,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         tokio::pin!(nudge);
         nudge.as_mut().enable();
         // Slots are taken only for runs that are there, and never kept while nothing is: others use them at once.
-        let is_ready = shared.lock_queue().has_ready(shared.clock.now());
+        let is_ready = !shared.store.is_full() && shared.lock_queue().has_ready(shared.clock.now());
         if is_ready {
             let slots = tokio::select! {
                 () = shared.stopping.cancelled() => return,

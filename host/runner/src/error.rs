@@ -13,12 +13,14 @@ pub enum RunnerError {
     #[error("{}", describe(.0))]
     Invalid(Vec<FieldError>),
     /// What was named does not exist.
-    #[error("the {what} `{id}` does not exist")]
+    #[error("the {what} `{id}` does not exist{}", hint(near.as_deref()))]
     NotFound {
         /// What kind of thing.
         what: &'static str,
         /// What it was called.
         id: String,
+        /// The nearest name of one that exists.
+        near: Option<String>,
     },
     /// The execution has ended already.
     #[error("the execution `{0}` is not running")]
@@ -57,11 +59,15 @@ pub enum RunnerError {
 
 impl RunnerError {
     pub(crate) fn not_found(what: &'static str, id: &impl ToString) -> Self {
-        Self::NotFound { what, id: id.to_string() }
+        Self::NotFound { what, id: id.to_string(), near: None }
     }
 }
 
 fn describe(problems: &[FieldError]) -> String {
     let lines = problems.iter().map(|problem| format!("`{}` {}", problem.field, problem.message));
     lines.collect::<Vec<_>>().join("; ")
+}
+
+fn hint(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }

@@ -11,7 +11,9 @@ use innkeeper_model::id::EventId;
 use innkeeper_model::sandbox::{Effects, Invocation, Outcome, PublishedEvent, Report, StopReason};
 use innkeeper_store::{Claimed, NewEvent, RunEnding, Settled, Settlement, StoreError, Verdict};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tracing::Instrument as _;
 
+use crate::alerts;
 use crate::bus::{ChangeKind, ExecutionEnded, Message, TaskChange};
 use crate::fire::NAP;
 use crate::quotas::Room;
@@ -20,8 +22,9 @@ use crate::verdict::after_failure;
 
 /// Runs a claimed execution to its end and settles it. The slot is free again as soon as the sandbox is.
 pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
+    shared.metrics.started(&claimed, shared.clock.now());
     let stop = stopped(shared.stop_signal(&claimed.execution_id));
-    let report = shared.sandbox.execute(invocation(&shared, &claimed), stop).await;
+    let report = shared.sandbox.execute(invocation(&shared, &claimed), stop).instrument(span(&claimed)).await;
     shared.unregister(&claimed.execution_id);
     // The slot is for another as soon as the sandbox is free, unless too many ends wait to be written.
     let _unsettled = shared.unsettled.acquire().await;
@@ -39,11 +42,25 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
             Verdict::Failure { kind, .. } => Some(*kind),
         };
         account::note(&shared, &settlement, &settled);
+        shared.metrics.ended(&settlement);
         tell(&shared, &claimed, settlement, &settled);
         shared.follow(settled.then, &mut None);
         shared.suspect_ended(&claimed, kind).await;
     }
     shared.reopen(&claimed.tenant, &claimed.task_id);
+}
+
+/// What happens in the sandbox is logged below it. Where nobody listens to spans it costs a comparison.
+fn span(claimed: &Claimed) -> tracing::Span {
+    tracing::debug_span!(
+        "run.execute",
+        tenant = %claimed.tenant,
+        task_id = %claimed.task_id,
+        run_id = %claimed.run_id,
+        execution_id = %claimed.execution_id,
+        attempt = claimed.attempt,
+        trigger = claimed.trigger.as_str(),
+    )
 }
 
 fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
@@ -102,7 +119,15 @@ async fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> (Sett
             error: failure.message,
         },
     };
+    let alert = match &verdict {
+        // A retry ends the run too if a newer one takes its place.
+        Verdict::Failure { kind, error, run } if *run != RunEnding::PutBack => {
+            alerts::failed(shared, claimed, *kind, error)
+        }
+        _ => None,
+    };
     let settlement = Settlement {
+        alert,
         tenant: claimed.tenant.clone(),
         task_id: claimed.task_id.clone(),
         run_id: claimed.run_id,
@@ -185,6 +210,10 @@ fn tell(shared: &Shared, claimed: &Claimed, settlement: Settlement, settled: &Se
         for event in events {
             crate::publish::tell(shared, tenant, event, settlement.completed_at);
         }
+    }
+    if let Some(alert) = settlement.alert.as_ref().filter(|_| settled.alerted) {
+        shared.metrics.events.increment();
+        crate::publish::tell(shared, tenant, alert, settlement.completed_at);
     }
     let ended = ended(claimed, settlement);
     let execution = &ended.execution;

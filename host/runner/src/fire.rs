@@ -60,6 +60,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 /// Records everything that is due, and returns when something will be next.
 async fn record_all_due(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError> {
     loop {
+        // What is due waits for room on the disk, and is then late but not lost.
+        if shared.store.is_full() {
+            return shared.store.next_due(shared.clock.now()).await;
+        }
         let now = shared.clock.now();
         let due = shared.store.due_tasks(now, READ_MAX).await?;
         if due.is_empty() {

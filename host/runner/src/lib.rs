@@ -9,12 +9,17 @@
 
 mod task_runner;
 
-mod config_values;
+mod alerts;
 mod audit;
+mod config_values;
 mod define;
 mod dispatch;
+mod dry_run;
 mod execute;
 mod fire;
+mod metrics;
+mod near;
+mod operations;
 mod plan;
 mod plugins;
 mod policies;
@@ -24,14 +29,15 @@ mod quarantine;
 mod query;
 mod queue;
 mod quotas;
+mod retention;
 mod schedules;
 mod slots;
 mod state;
 mod tasks;
-mod values;
 mod tenant_status;
 mod tenants;
 mod tokens;
+mod values;
 mod verdict;
 mod why;
 
@@ -46,8 +52,10 @@ pub use config::RunnerConfig;
 pub use define::define_limits;
 pub use error::RunnerError;
 pub use library::{EmbeddedRunner, EventSubscription, TaskRunnerConfig, create_task_runner};
+pub use metrics::{RunnerFigures, TenantFigures};
 pub use publish::Publication;
 pub use query::TaskStats;
+pub use retention::{Pruned, Retention};
 pub use secret_key::SecretKey;
 pub use task_runner::TaskRunner;
 pub use tenants::TenantView;

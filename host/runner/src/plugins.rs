@@ -45,7 +45,20 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is none.
     pub async fn plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<Plugin, RunnerError> {
-        self.0.store.plugin(tenant, name).await?.ok_or_else(|| RunnerError::not_found("plugin", name))
+        match self.0.store.plugin(tenant, name).await? {
+            Some(plugin) => Ok(plugin),
+            None => Err(self.no_such_plugin(tenant, name).await),
+        }
+    }
+
+    /// The bytes of a plugin's active version.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such plugin.
+    pub async fn component(&self, tenant: &TenantId, name: &PluginName) -> Result<Arc<[u8]>, RunnerError> {
+        let plugin = self.plugin(tenant, name).await?;
+        let component = self.0.store.component(tenant, &plugin.digest).await?;
+        component.ok_or_else(|| RunnerError::not_found("plugin", name))
     }
 
     /// Every plugin of the tenant, by name.
@@ -66,7 +79,7 @@ impl TaskRunner {
         if let Some(meters) = self.0.meters(tenant).filter(|_| deleted) {
             meters.plugin_deleted();
         }
-        if deleted { Ok(()) } else { Err(RunnerError::not_found("plugin", name)) }
+        if deleted { Ok(()) } else { Err(self.no_such_plugin(tenant, name).await) }
     }
 }
 

@@ -81,6 +81,7 @@ async fn publish(
     for (event, receipt) in events.iter().zip(&recorded) {
         // A repeated publication is not news.
         if event.id == receipt.id {
+            shared.metrics.events.increment();
             tracing::info!(%tenant, event = %event.event, event_id = %event.id, runs = receipt.runs, "event.published");
             tell(shared, tenant, event, now);
         }

@@ -36,14 +36,13 @@ struct State {
 }
 
 impl Suspects {
-    /// The suspects that are stored.
-    pub(crate) async fn load(store: &Store) -> Result<Self, StoreError> {
-        let mut known = Known::default();
+    /// Reads the suspects that are stored, once what an earlier host left has been recovered.
+    pub(crate) async fn read(&self, store: &Store) -> Result<(), StoreError> {
         for suspect in store.suspects().await? {
             let version = (suspect.tenant.clone(), suspect.plugin.clone(), suspect.digest);
-            known.versions.insert(version, State { suspect, ends: 0 });
+            self.lock().versions.insert(version, State { suspect, ends: 0 });
         }
-        Ok(Self(Mutex::new(known)))
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -44,7 +44,10 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is none.
     pub async fn get_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Task, RunnerError> {
-        self.0.store.task(tenant, id).await?.ok_or_else(|| RunnerError::not_found("task", id))
+        match self.0.store.task(tenant, id).await? {
+            Some(task) => Ok(task),
+            None => Err(self.no_such_task(tenant, id).await),
+        }
     }
 
     /// What a task waits for, in words.

@@ -135,6 +135,13 @@ impl DispatchQueue {
         self.turns.is_empty()
     }
 
+    /// How many runs wait for a slot, and how many for their time or behind a gate.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        let ready = self.ready.values().map(VecDeque::len).sum();
+        let behind_gates: usize = self.gates.values().map(|gate| gate.waiting.len()).sum();
+        (ready, self.later.len() + behind_gates)
+    }
+
     /// When the next run that is not ready yet will be.
     pub(crate) fn next_ready_at(&self) -> Option<Timestamp> {
         let later = self.later.first_key_value().map(|((at, _), _)| *at);

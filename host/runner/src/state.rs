@@ -18,9 +18,11 @@ use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::execute;
 use crate::ids::IdSource;
+use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::quarantine::Suspects;
 use crate::queue::DispatchQueue;
+use crate::retention::PrunedCounters;
 use crate::schedules::Schedules;
 use crate::secret_key::{SecretError, SecretKey};
 use crate::tenants::Tenants;
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdSource,
     pub(crate) bus: Bus,
+    pub(crate) metrics: Metrics,
+    pub(crate) pruned: PrunedCounters,
     pub(crate) presets: RwLock<BTreeMap<String, String>>,
     pub(crate) schedules: Schedules,
     pub(crate) policies: Policies,
@@ -54,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) queued: Notify,
     /// Nudges the fire loop.
     pub(crate) scheduled: Notify,
+    /// Nudges the loop that looks at expectations.
+    pub(crate) expected: Notify,
     /// Ends the loops.
     pub(crate) stopping: CancellationToken,
     /// The loops.

@@ -8,7 +8,7 @@ use innkeeper_model::clock::Clock;
 use innkeeper_model::id::{TaskId, TenantId};
 use innkeeper_model::sandbox::{Sandbox, StopReason};
 use innkeeper_model::time::Timestamp;
-use innkeeper_store::Store;
+use innkeeper_store::{Store, StoreError};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,13 +17,15 @@ use crate::bus::{Bus, ChangeKind, Message, TaskChange};
 use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::ids::IdSource;
+use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::quarantine::Suspects;
+use crate::retention::PrunedCounters;
 use crate::schedules::Schedules;
 use crate::state::{Shared, StoredState};
 use crate::tenants::Tenants;
 use crate::tokens::Tokens;
-use crate::{config_values, dispatch, fire, presets, tenant_status};
+use crate::{alerts, config_values, dispatch, fire, presets, retention, tenant_status};
 
 /// A running task runner; clones share it. Everything is asked for a tenant.
 #[derive(Clone)]
@@ -44,23 +46,28 @@ impl TaskRunner {
     ) -> Result<Self, RunnerError> {
         config_values::check_secret_key(&store, config.secret_key.as_ref()).await?;
         store.ensure_presets(presets::built_in()).await?;
-        let recovered = store.recover(clock.now()).await?;
-        if recovered.interrupted > 0 {
-            let (interrupted, ended, quarantined) =
-                (recovered.interrupted, recovered.ended, recovered.quarantined);
-            tracing::warn!(interrupted, ended, quarantined, "runner.recovered");
-        }
         let shared = Arc::new(share(config, store, sandbox, clock).await?);
         for subscriber in shared.store.subscribers().await? {
             shared.listen(&subscriber.tenant, &subscriber.pattern, subscriber.task_id);
         }
         shared.share_slots();
+        let now = shared.clock.now();
+        alerts::tell_doomed(&shared, now).await?;
+        let recovered = shared.store.recover(now).await?;
+        if recovered.interrupted > 0 {
+            let (interrupted, ended, quarantined) =
+                (recovered.interrupted, recovered.ended, recovered.quarantined);
+            tracing::warn!(interrupted, ended, quarantined, "runner.recovered");
+        }
+        shared.suspects.read(&shared.store).await?;
         shared.enqueue(shared.store.queued_runs(None).await?);
         shared.loops.spawn(tenant_status::resume(Arc::clone(&shared)));
         let counting = Arc::clone(&shared);
         shared.loops.spawn(async move { counting.count_all().await });
         shared.loops.spawn(fire::run(Arc::clone(&shared)));
         shared.loops.spawn(dispatch::run(Arc::clone(&shared)));
+        shared.loops.spawn(alerts::run(Arc::clone(&shared)));
+        shared.loops.spawn(retention::run(Arc::clone(&shared)));
         Ok(Self(shared))
     }
 
@@ -91,6 +98,7 @@ impl TaskRunner {
     pub fn wake(&self) {
         self.0.scheduled.notify_one();
         self.0.queued.notify_one();
+        self.0.expected.notify_one();
     }
 
     /// Whether the runner takes no more work.
@@ -111,12 +119,18 @@ impl TaskRunner {
         self.0.clock.now()
     }
 
+    /// Refuses new work that the host cannot take now.
     pub(crate) fn refuse_when_stopping(&self) -> Result<(), RunnerError> {
-        if self.is_stopping() { Err(RunnerError::ShuttingDown) } else { Ok(()) }
+        if self.is_stopping() {
+            return Err(RunnerError::ShuttingDown);
+        }
+        // Deletions go on; what would add to a full disk is refused before it takes the room they need.
+        if self.is_full() { Err(StoreError::Full.into()) } else { Ok(()) }
     }
 
     pub(crate) fn tell(&self, tenant: &TenantId, id: &TaskId, change: ChangeKind) {
         tracing::info!(%tenant, task_id = %id, ?change, "task.changed");
+        self.0.expected.notify_one();
         let changed = || Message::Task(TaskChange { task_id: id.clone(), change });
         self.0.bus.publish(tenant, &format!("task:{id}"), changed);
     }
@@ -136,11 +150,13 @@ async fn share(
     let secret_key = config.secret_key.clone();
     let slots = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
     Ok(Shared {
+        pruned: PrunedCounters::default(),
+        metrics: Metrics::new(config.metric_tenants_max),
         schedules: Schedules::new(config.timezone_data.clone()),
         tenants: Tenants::load(&store, &config).await?,
         tenant_changes: tokio::sync::Mutex::default(),
         tokens: Tokens::load(&store).await?,
-        suspects: Suspects::load(&store).await?,
+        suspects: Suspects::default(),
         config,
         policies: Policies::load(&store).await?,
         state_reader: Arc::new(StoredState { store: store.clone(), secret_key }),
@@ -157,6 +173,7 @@ async fn share(
         unsettled: Semaphore::new(UNSETTLED_MAX),
         queued: Notify::new(),
         scheduled: Notify::new(),
+        expected: Notify::new(),
         stopping: CancellationToken::new(),
         loops: TaskTracker::new(),
         executions: TaskTracker::new(),

@@ -32,7 +32,7 @@ impl TaskRunner {
     async fn create_task_now(&self, tenant: &TenantId, config: TaskConfig) -> Result<Task, RunnerError> {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
-        let new = self.check(tenant, config).await?;
+        let new = self.check(tenant, config, &[]).await?;
         self.0.admit_stored(&kept, tasks(1)).await?;
         let task = match self.0.store.create_task(tenant, new).await {
             // It was deleted between the check and the insertion.
@@ -115,7 +115,7 @@ impl TaskRunner {
     ) -> Result<(Task, bool), RunnerError> {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
-        let new = self.check(tenant, config).await?;
+        let new = self.check(tenant, config, &[]).await?;
         if self.0.store.task(tenant, &new.definition.id).await?.is_none() {
             self.0.admit_stored(&kept, tasks(1)).await?;
         }
@@ -148,8 +148,9 @@ impl TaskRunner {
 
     async fn pause_task_now(&self, tenant: &TenantId, id: &TaskId) -> Result<bool, RunnerError> {
         self.0.open_tenant(tenant)?;
-        let paused = self.0.store.pause_task(tenant, id).await?;
-        let changed = paused.ok_or_else(|| RunnerError::not_found("task", id))?;
+        let Some(changed) = self.0.store.pause_task(tenant, id).await? else {
+            return Err(self.no_such_task(tenant, id).await);
+        };
         if changed {
             self.tell(tenant, id, ChangeKind::Paused);
         }
@@ -186,7 +187,7 @@ impl TaskRunner {
         let schedule = query::schedule(&task, &shared.schedules);
         let resumption = schedule.map(|schedule| plan::resume(&task, &schedule, shared.clock.now()));
         let Resumption { next_run_at, skipped } = resumption.unwrap_or_default();
-        let resumed = shared.store.resume_task(tenant, id, next_run_at, skipped).await?;
+        let resumed = shared.store.resume_task(tenant, id, next_run_at, skipped, shared.clock.now()).await?;
         let changed = resumed.ok_or_else(|| RunnerError::not_found("task", id))?;
         if changed {
             self.requeue(tenant, id).await?;
@@ -273,16 +274,24 @@ impl TaskRunner {
         let run_id = shared.ids.next(RunId::new);
         let manual = ManualRun { task_id: id.clone(), run_id, event, data };
         let queued = shared.store.record_manual(tenant, manual, shared.clock.now()).await?;
-        shared.enqueue(Some(queued.ok_or_else(|| RunnerError::not_found("task", id))?));
+        let Some(queued) = queued else { return Err(self.no_such_task(tenant, id).await) };
+        shared.enqueue(Some(queued));
         Ok(run_id)
     }
 
     /// Everything that is wrong with a config, or the task to be stored.
-    async fn check(&self, tenant: &TenantId, config: TaskConfig) -> Result<NewTask, RunnerError> {
+    pub(crate) async fn check(
+        &self,
+        tenant: &TenantId,
+        mut config: TaskConfig,
+        assumed: &[PluginName],
+    ) -> Result<NewTask, RunnerError> {
+        let version = self.complete_digest(tenant, &mut config).await?;
         let plugin = config.plugin.clone();
         let defined = self.define(tenant, config);
-        let missing = self.missing_plugin(tenant, &plugin).await?;
-        match (defined, missing) {
+        let is_assumed = assumed.iter().any(|name| name.as_str() == plugin);
+        let missing = if is_assumed { None } else { self.missing_plugin(tenant, &plugin).await? };
+        match (defined, missing.or(version)) {
             (Ok(new), None) => Ok(new),
             (Ok(_), Some(problem)) => Err(RunnerError::Invalid(vec![problem])),
             (Err(mut problems), missing) => {

@@ -43,6 +43,7 @@ mod tests {
             event: None,
             data: None,
             scheduled_at: None,
+            ready_at: now,
             attempt: 1,
             started_at: now,
             first_started_at: now,
@@ -56,6 +57,7 @@ mod tests {
             retry: RetryPolicy { max_attempts, ..RetryPolicy::ONCE },
             limits: LimitWishes::default(),
             is_one_off: false,
+            on_failure: None,
             rate_left: None,
         }
     }

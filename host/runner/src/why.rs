@@ -94,6 +94,7 @@ mod tests {
                 misfire: Misfire::RunOnce,
                 concurrency: None,
                 limits: LimitWishes::default(),
+                alerts: innkeeper_model::alert::Alerts::default(),
                 is_paused: status == TaskStatus::Paused,
                 metadata: None,
             },
@@ -105,6 +106,7 @@ mod tests {
             rate_count: 0,
             rate_window: None,
             pause_reason: None,
+            overdue_since: None,
             created_at: at(0),
         }
     }

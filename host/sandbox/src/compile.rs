@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use innkeeper_model::id::Digest;
+use innkeeper_model::measure::{Histogram, Spread};
 use innkeeper_model::sandbox::Refusal;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,6 +17,7 @@ use crate::capability::{self, denied};
 use crate::child;
 use crate::config::SandboxConfig;
 use crate::engine;
+use crate::measure::Stopwatch;
 use crate::state::{Shared, State};
 use crate::structure;
 
@@ -39,6 +41,8 @@ pub(crate) struct Compiler {
     artifacts: Option<Arc<ArtifactCache>>,
     config: SandboxConfig,
     turns: Arc<Semaphore>,
+    /// How long compilations took.
+    durations: Arc<Histogram>,
     /// Where blocking work runs.
     threads: Handle,
 }
@@ -67,6 +71,7 @@ impl Compiler {
             artifacts: artifacts.map(Arc::new),
             config: config.clone(),
             turns: Arc::new(Semaphore::new(config.compilations as usize)),
+            durations: Arc::new(Histogram::of_durations()),
             threads,
         })
     }
@@ -79,6 +84,18 @@ impl Compiler {
         structure::check_start(&bytes)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|error| cut_short(&error))?;
         let engine = self.shared.engine.clone();
+        let stopwatch = Stopwatch::start();
+        let compiled = self.compile_now(engine, bytes, turn).await;
+        self.durations.record_duration(stopwatch.elapsed());
+        compiled
+    }
+
+    async fn compile_now(
+        &self,
+        engine: Engine,
+        bytes: Arc<[u8]>,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Compiled, Refusal> {
         let Some(program) = &self.config.compiler else {
             let guest_memory_bytes = self.config.memory_bytes_max;
             // This cannot be stopped, so it takes the turn with it: whoever gives up waiting does not make room for another.
@@ -87,6 +104,11 @@ impl Compiler {
         let compatibility = engine::compatibility(&engine);
         let artifact = child::compile(program, &self.config, compatibility, bytes).await?;
         self.block(move || revive(&engine, artifact, turn)).await
+    }
+
+    /// How long compilations took, in microseconds.
+    pub(crate) fn durations(&self) -> Spread {
+        self.durations.spread()
     }
 
     /// The compiled component from the artifact cache, if it is there and can be trusted.

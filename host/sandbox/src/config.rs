@@ -34,6 +34,8 @@ pub struct SandboxConfig {
     pub compiler: Option<CompilerProgram>,
     /// What one compilation in a process of its own may use.
     pub compile_limits: CompileLimits,
+    /// Which addresses plugins may reach over outgoing HTTP, and where this host listens.
+    pub egress: EgressPolicy,
 }
 
 /// A program that calls [`crate::compile_standard_input`] and does nothing else.
@@ -55,8 +57,6 @@ impl CompilerProgram {
         let path = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
         Ok(Self { path, arguments: arguments.into_iter().map(Into::into).collect() })
     }
-    /// Which addresses plugins may reach over outgoing HTTP, and where this host listens.
-    pub egress: EgressPolicy,
 }
 
 impl Default for SandboxConfig {

@@ -50,6 +50,13 @@ impl Plugins {
         Arc::clone(&slot.cell)
     }
 
+    /// How many plugins are loaded, and their bytes.
+    pub(crate) fn loaded(&self) -> (u64, u64) {
+        let slots = self.lock();
+        let loaded = slots.by_digest.values().filter(|slot| slot.cell.initialized());
+        loaded.fold((0, 0), |(count, bytes), slot| (count + 1, bytes + slot.bytes()))
+    }
+
     /// Forgets `digest` if it was not loaded after all.
     pub(crate) fn forget_empty(&self, digest: &Digest) {
         let mut slots = self.lock();

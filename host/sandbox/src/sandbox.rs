@@ -5,7 +5,7 @@ use std::sync::Arc;
 use innkeeper_model::BoxFuture;
 use innkeeper_model::clock::Clock;
 use innkeeper_model::execution::{Failure, FailureKind};
-use innkeeper_model::sandbox::{Admission, Invocation, Refusal, Report, Sandbox, StopReason};
+use innkeeper_model::sandbox::{Admission, Invocation, Refusal, Report, Sandbox, SandboxFigures, StopReason};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
@@ -105,6 +105,19 @@ impl Sandbox for WasmSandbox {
                 })
             })
         })
+    }
+
+    fn figures(&self) -> SandboxFigures {
+        let core = &self.core;
+        let slots = u64::from(core.config.concurrency);
+        let (plugins_loaded, plugins_loaded_bytes) = core.plugins.loaded();
+        SandboxFigures {
+            slots,
+            slots_used: slots.saturating_sub(core.turns.available_permits() as u64),
+            plugins_loaded,
+            plugins_loaded_bytes,
+            compilations: core.compiler.durations(),
+        }
     }
 }
 

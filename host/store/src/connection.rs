@@ -17,6 +17,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/0002_plugin_policies.sql")),
     M::up(include_str!("migrations/0003_config.sql")),
     M::up(include_str!("migrations/0004_tenants.sql")),
+    M::up(include_str!("migrations/0005_operations.sql")),
 ];
 
 /// Where the database is.
@@ -74,10 +75,23 @@ fn cannot_open(path: &Path, error: &rusqlite::Error) -> StoreError {
     StoreError::Refused(format!("cannot open the database {}: {error}", path.display()))
 }
 
+/// Whether the file is marked as Innkeeper's.
+pub(crate) fn is_ours(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(application_id(connection)? == APPLICATION_ID)
+}
+
+/// The newest version of the schema.
+pub(crate) fn schema_known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+fn application_id(connection: &Connection) -> Result<i32, StoreError> {
+    Ok(connection.query_row("PRAGMA application_id", [], |row| row.get(0))?)
+}
+
 fn check_owner(connection: &Connection, location: &Location) -> Result<(), StoreError> {
-    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+    if is_ours(connection)? || (application_id(connection)? == 0 && tables == 0) {
         return Ok(());
     }
     Err(StoreError::Refused(format!("{} is a database of another program", display(location))))

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::skip::{self, Skip};
 use crate::value::Columns as _;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, alert};
 
 /// What went with a deleted task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,7 @@ impl Store {
         id: &TaskId,
         next_run_at: Option<Timestamp>,
         skipped: Option<Skip>,
+        now: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
         let (tenant, id) = (tenant.clone(), id.clone());
         let next = next_run_at.map(|at| at.to_string());
@@ -52,6 +53,9 @@ impl Store {
                 WHERE tenant = ?1 AND id = ?2 AND isPaused = 1";
             let values = params![tenant.as_str(), id.as_str(), next];
             let resumed = switch(connection, sql, values, &tenant, &id)?;
+            if resumed == Some(true) {
+                alert::expect_from(connection, &tenant, &id, now)?;
+            }
             if let (Some(true), Some(skipped)) = (resumed, &skipped) {
                 skip::note(connection, &tenant, &id, skipped)?;
                 let sql = "UPDATE tasks SET cursor = ?3 WHERE tenant = ?1 AND id = ?2";

@@ -44,6 +44,8 @@ pub struct EventReceipt {
     pub id: EventId,
     /// How many runs it made.
     pub runs: u32,
+    /// Whether this publication repeated one with the same idempotency key, and did nothing.
+    pub is_repeated: bool,
     /// What follows from it now.
     pub then: Consequences,
 }
@@ -113,7 +115,7 @@ pub(crate) fn record(
         let sql = "UPDATE events SET runs = ?3 WHERE tenant = ?1 AND id = ?2";
         connection.prepare_cached(sql)?.execute((tenant.as_str(), id, runs))?;
     }
-    Ok(EventReceipt { id: event.id, runs, then })
+    Ok(EventReceipt { id: event.id, runs, is_repeated: false, then })
 }
 
 fn fan_out(
@@ -162,7 +164,8 @@ fn find_by_key(
     let sql = "SELECT id, runs FROM events WHERE tenant = ?1 AND idempotencyKey = ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let found = statement.query_row([tenant.as_str(), key], |row| {
-        Ok(EventReceipt { id: row.parsed("id")?, runs: row.plain("runs")?, then: Consequences::default() })
+        let (id, runs) = (row.parsed("id")?, row.plain("runs")?);
+        Ok(EventReceipt { id, runs, is_repeated: true, then: Consequences::default() })
     });
     Ok(found.optional()?)
 }

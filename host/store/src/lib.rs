@@ -4,14 +4,18 @@
 //! transaction; nothing of SQLite shows in a type. It decides nothing that depends on a clock or on chance: instants
 //! and identifiers come in as arguments. An answer is given after the commit.
 
-mod config;
+mod alert;
 mod audit;
+mod backup;
+mod check;
+mod config;
 mod connection;
 mod control;
 mod due;
 mod error;
 mod event;
 mod execution;
+mod figures;
 mod key_value;
 mod overlap;
 mod plugin;
@@ -22,6 +26,8 @@ mod rate;
 mod readers;
 mod record;
 mod recover;
+mod retention;
+mod room;
 mod run;
 mod settle;
 mod skip;
@@ -36,14 +42,18 @@ mod token;
 mod value;
 mod writer;
 
-pub use config::{ConfigEntry, StoredConfig, StoredSecret};
+pub use alert::{Doomed, Expected, Watched};
 pub use audit::AuditEntry;
+pub use backup::restore;
+pub use check::{Check, check};
+pub use config::{ConfigEntry, StoredConfig, StoredSecret};
 pub use connection::{Durability, Location};
 pub use control::Deleted;
 pub use due::{DueDecision, DueTask};
 pub use error::StoreError;
 pub use event::{EventReceipt, NewEvent};
 pub use execution::ExecutionFilter;
+pub use figures::StoreFigures;
 pub use key_value::{BucketSize, Condition, KeySize, Written};
 pub use plugin::{Plugin, PluginPut, PluginVersion};
 pub use plugin_policy::PluginPolicy;
@@ -51,6 +61,8 @@ pub use preset::Preset;
 pub use queued::{QueuedRun, Subscriber, WaitingRun};
 pub use record::{Consequences, ManualRun};
 pub use recover::Recovered;
+pub use retention::Step;
+pub use room::free_bytes;
 pub use run::{Claim, ClaimRequest, Claimed};
 pub use settle::{RunEnding, Settled, Settlement, Verdict};
 pub use skip::{Skip, SkipReason};

@@ -79,6 +79,28 @@ impl Store {
         .await
     }
 
+    /// The versions of a plugin whose digests begin with `digits`, two at most: one is what was meant, two are too many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn versions_beginning(
+        &self,
+        tenant: &TenantId,
+        name: &PluginName,
+        digits: &str,
+    ) -> Result<Vec<Digest>, StoreError> {
+        let (tenant, name, first) = (tenant.clone(), name.clone(), digits.to_owned());
+        self.read(move |connection| {
+            let sql = "SELECT digest FROM plugin_versions
+                WHERE tenant = ?1 AND plugin = ?2 AND digest >= ?3 AND digest < ?3 || 'g' ORDER BY digest LIMIT 2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let digests =
+                statement.query_map([tenant.as_str(), name.as_str(), first.as_str()], |row| row.parsed("digest"))?;
+            Ok(digests.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     /// Every plugin of the tenant, by name.
     ///
     /// # Errors

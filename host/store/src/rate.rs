@@ -6,6 +6,7 @@ use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::StoreError;
+use crate::figures::Tally;
 use crate::run::{Claim, Claimed};
 use crate::settle::refresh_task;
 use crate::skip::{self, Skip, SkipReason};
@@ -43,6 +44,7 @@ pub(crate) fn pass(
             let sql = "UPDATE runs SET readyAt = ?3 WHERE tenant = ?1 AND id = ?2";
             let values = (claimed.tenant.as_str(), claimed.run_id.to_string(), until.to_string());
             connection.prepare_cached(sql)?.execute(values)?;
+            Tally::defer();
             Ok(Pass::Refused(Claim::Held(until)))
         }
         RateDecision::Hold(_) => {

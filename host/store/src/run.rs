@@ -11,6 +11,7 @@ use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::task::{Overlap, RateLimit};
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::topic::EventName;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::rate::Pass;
@@ -79,6 +80,8 @@ pub struct Claimed {
     pub data: Option<String>,
     /// The due time.
     pub scheduled_at: Option<Timestamp>,
+    /// When the run could start at the earliest: when it was recorded, or when its retry or its rate limit let it.
+    pub ready_at: Timestamp,
     /// This attempt's number, from 1.
     pub attempt: u32,
     /// When the execution was recorded.
@@ -105,6 +108,8 @@ pub struct Claimed {
     pub limits: LimitWishes,
     /// Whether the task runs once and is then cleaned up.
     pub is_one_off: bool,
+    /// The event to publish if the run ends failed.
+    pub on_failure: Option<EventName>,
     /// How many more executions the task's rate limit lets start now; `None` if it has none.
     pub rate_left: Option<u32>,
 }
@@ -166,7 +171,7 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     let sql = "SELECT r.readyAt, t.isPaused, t.overlap, t.concurrency, t.rateLimit, t.rateCount, t.rateWindow,
             r.eventId, r.taskId, r.trigger, coalesce(e.event, r.event), coalesce(e.data, r.data), r.scheduledAt,
             r.attempt, r.firstStartedAt, r.requeues, r.hops, r.plugin, r.pluginDigest, t.metadata, t.retryPolicy,
-            t.limits, t.cron IS NULL AND t.onEvent IS NULL, r.conflicts, EXISTS (SELECT 1 FROM suspects)
+            t.limits, t.cron IS NULL AND t.onEvent IS NULL, r.conflicts, EXISTS (SELECT 1 FROM suspects), t.onFailure
         FROM runs r JOIN tasks t ON t.tenant = r.tenant AND t.id = r.taskId
             LEFT JOIN events e ON e.tenant = r.tenant AND e.id = r.eventId
         WHERE r.tenant = ?1 AND r.id = ?2 AND r.state = 'queued'";
@@ -234,6 +239,7 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         event: row.plain(10)?,
         data: row.plain(11)?,
         scheduled_at: row.parsed_option(12)?,
+        ready_at: row.parsed(0)?,
         attempt: row.plain(13)?,
         started_at: now,
         first_started_at: row.parsed_option(14)?.unwrap_or(now),
@@ -247,6 +253,7 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         limits: row.json(21)?.unwrap_or_default(),
         is_one_off: row.plain(22)?,
         conflicts: row.plain(23)?,
+        on_failure: row.parsed_option(25)?,
         rate_left: None,
     })
 }

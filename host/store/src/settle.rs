@@ -34,6 +34,8 @@ pub struct Settlement {
     pub receipt: Receipt,
     /// What it logged.
     pub logs: Vec<LogLine>,
+    /// What tells that the run ended failed, if it does.
+    pub alert: Option<NewEvent>,
 }
 
 /// What came of an execution.
@@ -79,6 +81,8 @@ pub enum RunEnding {
 pub struct Settled {
     /// The retry, and what follows from the events it published.
     pub then: Consequences,
+    /// Whether the alert was published: the run has ended failed.
+    pub alerted: bool,
     /// Whether the task was a one-off that is done and has been cleaned up.
     pub task_removed: bool,
     /// Why the execution failed although its handler succeeded: a write met something else than it relied on.
@@ -143,18 +147,15 @@ fn settle_as_decided(transaction: &Transaction<'_>, settlement: &Settlement) -> 
     match &settlement.verdict {
         Verdict::Success { events, .. } => {
             for event in events {
-                let then = event::record(connection, tenant, event, &mut Vec::new().into_iter(), now)?.then;
-                settled.then.queued.extend(then.queued);
-                settled.then.cancelled.extend(then.cancelled);
-                settled.then.reopened.extend(then.reopened);
+                publish(connection, tenant, event, now, &mut settled.then)?;
             }
             end_run(connection, settlement)?;
         }
-        Verdict::Failure { run: RunEnding::End, .. } => end_run(connection, settlement)?,
+        Verdict::Failure { run: RunEnding::End, .. } => fail_run(connection, settlement, &mut settled)?,
         Verdict::Failure { run: RunEnding::Retry(_) | RunEnding::AfterConflict, .. }
             if is_superseded(connection, settlement)? =>
         {
-            end_run(connection, settlement)?;
+            fail_run(connection, settlement, &mut settled)?;
         }
         Verdict::Failure { run: RunEnding::Retry(at), .. } => {
             settled.then.queued.extend(requeue(connection, settlement, *at, "attempt = attempt + 1")?);
@@ -172,6 +173,32 @@ fn settle_as_decided(transaction: &Transaction<'_>, settlement: &Settlement) -> 
         transaction.refresh_later(tenant, &settlement.task_id);
     }
     Ok(settled)
+}
+
+fn publish(
+    connection: &Connection,
+    tenant: &TenantId,
+    event: &NewEvent,
+    now: Timestamp,
+    then: &mut Consequences,
+) -> Result<(), StoreError> {
+    let follows = event::record(connection, tenant, event, &mut Vec::new().into_iter(), now)?.then;
+    then.queued.extend(follows.queued);
+    then.cancelled.extend(follows.cancelled);
+    then.reopened.extend(follows.reopened);
+    Ok(())
+}
+
+/// Ends the run as failed, and tells it.
+fn fail_run(
+    connection: &Connection,
+    settlement: &Settlement,
+    settled: &mut Settled,
+) -> Result<(), StoreError> {
+    end_run(connection, settlement)?;
+    let Some(alert) = &settlement.alert else { return Ok(()) };
+    settled.alerted = true;
+    publish(connection, &settlement.tenant, alert, settlement.completed_at, &mut settled.then)
 }
 
 /// Returns whether the execution was still running. If its task was deleted meanwhile it is closed already, as

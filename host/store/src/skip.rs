@@ -8,6 +8,7 @@ use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use crate::figures::Tally;
 use crate::value::Columns as _;
 use crate::{Store, StoreError};
 
@@ -28,6 +29,9 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
+    /// Every reason, in declaration order.
+    pub const ALL: [Self; 4] = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited];
+
     /// The reason's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -45,8 +49,7 @@ impl FromStr for SkipReason {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let all = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited, Self::Quota];
-        let found = all.into_iter().find(|reason| reason.as_str() == text);
+        let found = Self::ALL.into_iter().find(|reason| reason.as_str() == text);
         found.ok_or_else(|| UnknownName(text.to_owned(), "skip reason"))
     }
 }
@@ -106,6 +109,7 @@ pub(crate) fn note(
     task: &TaskId,
     skip: &Skip,
 ) -> Result<(), StoreError> {
+    Tally::skip(skip.reason, skip.count);
     let (from, to) = (skip.from.to_string(), skip.to.to_string());
     let sql = "UPDATE skips SET toAt = max(toAt, ?4), count = count + ?5
         WHERE id = (SELECT max(id) FROM skips WHERE tenant = ?1 AND taskId = ?2) AND reason = ?3";

@@ -1,9 +1,13 @@
 //! The store's handle. Its verbs stand in the files of the tables they concern.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use crate::connection::{Durability, Location, open_writer};
+use crate::figures::Measures;
 use crate::readers::Readers;
+use crate::room::Room;
 use crate::writer::{Transaction, Urgency, Writer};
 use crate::{StoreError, tenant};
 
@@ -12,6 +16,9 @@ use crate::{StoreError, tenant};
 pub struct Store {
     writer: Writer,
     readers: Readers,
+    location: Arc<Location>,
+    measures: Arc<Measures>,
+    room: Arc<Room>,
 }
 
 impl Store {
@@ -22,17 +29,33 @@ impl Store {
     pub fn open(location: &Location, durability: Durability) -> Result<Self, StoreError> {
         let connection = open_writer(location, durability)?;
         tenant::ensure_default(&connection)?;
-        let writer = Writer::start(connection)?;
+        let measures = Arc::new(Measures::default());
+        let room = Arc::new(Room::default());
+        let writer = Writer::start(connection, Arc::clone(&measures), Arc::clone(&room))?;
         let readers = match location {
             Location::Memory => Readers::Shared(writer.clone()),
             Location::File(path) => Readers::pool(path.clone()),
         };
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, location: Arc::new(location.clone()), measures, room })
     }
 
     /// Resolves when the store has stopped by itself: a write could not be synced, and nothing can be promised.
     pub async fn stopped(&self) {
         self.writer.stopped().await;
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    pub(crate) fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     pub(crate) async fn write<T: Send + 'static>(

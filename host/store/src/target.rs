@@ -8,7 +8,7 @@ use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::task::Overlap;
 use innkeeper_model::time::Timestamp;
-use innkeeper_model::topic::TopicPattern;
+use innkeeper_model::topic::{EventName, TopicPattern};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use crate::StoreError;
@@ -35,6 +35,7 @@ pub(crate) struct Target {
     metadata: Option<Arc<str>>,
     retry: RetryPolicy,
     limits: LimitWishes,
+    on_failure: Option<EventName>,
 }
 
 /// Where a run comes from.
@@ -67,8 +68,10 @@ impl Target {
         let sql = "SELECT t.isPaused, t.nextRunAt, t.onEvent, t.overlap,
                 CASE WHEN t.overlap = 'allow' THEN 0 ELSE EXISTS (SELECT 1 FROM runs r INDEXED BY runs_by_task
                     WHERE r.tenant = t.tenant AND r.taskId = t.id) END,
-                t.rateLimit IS NOT NULL OR t.concurrency IS NOT NULL OR EXISTS (SELECT 1 FROM suspects), t.cron IS NULL AND t.onEvent IS NULL,
-                t.plugin, coalesce(t.pluginDigest, p.activeDigest), t.metadata, t.retryPolicy, t.limits
+                t.rateLimit IS NOT NULL OR t.concurrency IS NOT NULL OR EXISTS (SELECT 1 FROM suspects),
+                t.cron IS NULL AND t.onEvent IS NULL,
+                t.plugin, coalesce(t.pluginDigest, p.activeDigest), t.metadata, t.retryPolicy, t.limits,
+                t.onFailure
             FROM tasks t JOIN plugins p ON p.tenant = t.tenant AND p.name = t.plugin
             WHERE t.tenant = ?1 AND t.id = ?2";
         let mut statement = connection.prepare_cached(sql)?;
@@ -93,6 +96,7 @@ impl Target {
             metadata: row.plain::<Option<String>>(9)?.map(Arc::from),
             retry: row.json(10)?.unwrap_or(RetryPolicy::ONCE),
             limits: row.json(11)?.unwrap_or_default(),
+            on_failure: row.parsed_option(12)?,
         })
     }
 
@@ -178,6 +182,7 @@ impl Target {
             event: origin.event.clone(),
             data: origin.data.clone(),
             scheduled_at: origin.scheduled_at,
+            ready_at: now,
             attempt: 1,
             started_at: now,
             first_started_at: now,
@@ -191,6 +196,7 @@ impl Target {
             retry: self.retry,
             limits: self.limits,
             is_one_off: self.is_one_off,
+            on_failure: self.on_failure.clone(),
             rate_left: None,
         }
     }

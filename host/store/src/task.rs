@@ -1,17 +1,20 @@
 //! The table `tasks`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use innkeeper_model::alert::Alerts;
 use innkeeper_model::id::{TaskId, TenantId};
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::task::{PluginRef, Task, TaskDefinition, TaskStatus, TaskType, Trigger};
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::topic::EventName;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use crate::settle::refresh_task;
 use crate::value::{Columns as _, to_json};
-use crate::{Store, StoreError, plugin};
+use crate::{Store, StoreError, alert, plugin};
 
 /// A task to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,6 +117,9 @@ fn create(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
         return Err(StoreError::PluginMissing(definition.plugin.to_string()));
     }
     insert(connection, INSERT, tenant, task)?;
+    if definition.alerts.expect_within.is_some() {
+        alert::expect_from(connection, tenant, &definition.id, task.created_at)?;
+    }
     let stored = find(connection, tenant, &definition.id)?;
     stored.ok_or_else(|| StoreError::BadRow(format!("tasks: `{}` is not there", definition.id)))
 }
@@ -127,6 +133,10 @@ fn replace(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result
         return Err(StoreError::PluginMissing(definition.plugin.to_string()));
     }
     update(connection, tenant, task, &before)?;
+    let old = &before.definition;
+    if (definition.alerts.expect_within, definition.is_paused) != (old.alerts.expect_within, old.is_paused) {
+        alert::expect_from(connection, tenant, &definition.id, task.created_at)?;
+    }
     // What a rate limit held may be free under the new one; the next claim tells.
     let sql = "UPDATE runs INDEXED BY runs_by_task SET readyAt = recordedAt
         WHERE tenant = ?1 AND taskId = ?2 AND firstStartedAt IS NULL";
@@ -176,6 +186,8 @@ fn update(
         "misfire",
         "concurrency",
         "limits",
+        "expectWithin",
+        "onFailure",
     ];
     let columns = replaced.map(|column| format!("{column} = excluded.{column}")).join(", ");
     let sql = format!("{INSERT} ON CONFLICT (tenant, id) DO UPDATE SET {columns}{times}");
@@ -185,10 +197,11 @@ fn update(
 const INSERT: &str =
     "INSERT INTO tasks (id, name, type, preset, cron, at, timezone, nextRunAt, maxAttempts, status,
         isPaused, metadata, createdAt, onEvent, tenant, after, plugin, pluginDigest, retryPolicy,
-        rateLimit, overlap, misfire, concurrency, limits)
+        rateLimit, overlap, misfire, concurrency, limits, expectWithin, onFailure)
     VALUES (:id, :name, :type, :preset, :cron, :at, :timezone, :nextRunAt, :maxAttempts, :status,
         :isPaused, :metadata, :createdAt, :onEvent, :tenant, :after, :plugin, :pluginDigest, :retryPolicy,
-        :rateLimit, :overlap, :misfire, :concurrency, :limits)";
+        :rateLimit, :overlap, :misfire, :concurrency, :limits,
+        :expectWithin, :onFailure)";
 
 /// Runs an insertion of every column of a definition.
 fn insert(connection: &Connection, sql: &str, tenant: &TenantId, task: &NewTask) -> Result<(), StoreError> {
@@ -225,9 +238,15 @@ fn insert(connection: &Connection, sql: &str, tenant: &TenantId, task: &NewTask)
         ":overlap": definition.overlap.as_str(),
         ":misfire": definition.misfire.as_str(),
         ":concurrency": definition.concurrency,
+        ":expectWithin": definition.alerts.expect_within.map(millis),
+        ":onFailure": definition.alerts.on_failure.as_ref().map(EventName::as_str),
         ":limits": if definition.limits == LimitWishes::default() { None } else { Some(to_json(&definition.limits)?) },
     })?;
     Ok(())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX >> 1)
 }
 
 /// A repeating task has no next due time while it is paused.
@@ -281,6 +300,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
             misfire: row.parsed("misfire")?,
             concurrency: row.plain("concurrency")?,
             limits: row.json("limits")?.unwrap_or_default(),
+            alerts: Alerts {
+                expect_within: row.plain::<Option<u64>>("expectWithin")?.map(Duration::from_millis),
+                on_failure: row.parsed_option("onFailure")?,
+            },
             is_paused: row.plain("isPaused")?,
             metadata: row.plain::<Option<String>>("metadata")?.map(Arc::from),
         },
@@ -292,6 +315,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
         rate_count: row.plain("rateCount")?,
         rate_window: row.parsed_option("rateWindow")?,
         pause_reason: row.plain("pauseReason")?,
+        overdue_since: row.parsed_option("overdueSince")?,
         created_at: row.parsed("createdAt")?,
     })
 }

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Deref;
+use std::sync::Arc;
 use std::thread;
 
 use innkeeper_model::id::{TaskId, TenantId};
@@ -13,6 +14,8 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
+use crate::figures::{Measures, Tally};
+use crate::room::Room;
 use crate::settle::refresh_task;
 
 /// Commands that can wait, per transaction at most: a bound on how long an answer takes and on the write-ahead log.
@@ -41,6 +44,9 @@ trait Job: Send {
     /// Runs the command; on an error its changes are to be taken back.
     fn run(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError>;
 
+    /// Whether it failed because the disk is full.
+    fn was_full(&self) -> bool;
+
     /// Tells whoever sent it what came of it, given what came of its group.
     fn answer(self: Box<Self>, group: Result<(), StoreError>);
 }
@@ -63,6 +69,10 @@ where
         let ended = result.as_ref().map(|_| ()).map_err(StoreError::clone);
         self.result = Some(result);
         ended
+    }
+
+    fn was_full(&self) -> bool {
+        matches!(self.result, Some(Err(StoreError::Full)))
     }
 
     fn answer(self: Box<Self>, group: Result<(), StoreError>) {
@@ -113,12 +123,16 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread that owns `connection`.
-    pub(crate) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(crate) fn start(
+        connection: Connection,
+        measures: Arc<Measures>,
+        room: Arc<Room>,
+    ) -> Result<Self, StoreError> {
         let (commands, received) = mpsc::channel(QUEUE_MAX);
         let name = "innkeeper-writer".to_owned();
         thread::Builder::new()
             .name(name)
-            .spawn(move || run(&connection, received))
+            .spawn(move || run(&connection, received, &measures, &room))
             .map_err(|error| StoreError::Refused(format!("cannot start the writer thread: {error}")))?;
         Ok(Self { commands })
     }
@@ -186,16 +200,25 @@ impl Backlog {
     }
 }
 
-fn run(connection: &Connection, mut commands: mpsc::Receiver<(Urgency, Box<dyn Job>)>) {
+fn run(
+    connection: &Connection,
+    mut commands: mpsc::Receiver<(Urgency, Box<dyn Job>)>,
+    measures: &Measures,
+    room: &Room,
+) {
     let mut backlog = Backlog::default();
     while backlog.fill(&mut commands) {
         let mut group = backlog.group();
-        let committed = run_group(connection, &mut group);
+        let committed = measured(measures, group.len(), || run_group(connection, &mut group));
+        let was_full = matches!(committed, Err(StoreError::Full)) || group.iter().any(|job| job.was_full());
         let is_broken = matches!(committed, Err(StoreError::Broken(_)));
         if let Err(error) = &committed {
             tracing::error!(%error, is_broken, commands = group.len(), "store.commit failed");
             // The transaction may be over already; then there is nothing to take back.
             let _over = connection.execute_batch("ROLLBACK");
+        }
+        if was_full {
+            room.release();
         }
         for job in group {
             job.answer(committed.clone());
@@ -206,17 +229,38 @@ fn run(connection: &Connection, mut commands: mpsc::Receiver<(Urgency, Box<dyn J
     }
 }
 
+/// Runs a group and counts what it did.
+fn measured(
+    measures: &Measures,
+    commands: usize,
+    run: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    #[expect(clippy::disallowed_methods, reason = "how long a commit takes is measured, not decided upon")]
+    let started = std::time::Instant::now();
+    let committed = run();
+    measures.commits.record_duration(started.elapsed());
+    measures.group_sizes.record(commands as u64);
+    let tally = Tally::take();
+    match committed {
+        Ok(()) => measures.add(tally),
+        Err(_) => measures.failures.increment(),
+    }
+    committed
+}
+
 fn run_group(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     execute(connection, "BEGIN IMMEDIATE")?;
     let transaction = Transaction { connection, changed_tasks: RefCell::default() };
     for job in group {
         execute(connection, "SAVEPOINT command")?;
+        let tally = Tally::current();
         if let Err(refused) = job.run(&transaction) {
             // A full disk, for one, ends the whole transaction; what ran before is gone with it.
             if connection.is_autocommit() || matches!(refused, StoreError::Broken(_)) {
                 return Err(refused);
             }
             execute(connection, "ROLLBACK TO command")?;
+            tally.restore();
         }
         execute(connection, "RELEASE command")?;
     }

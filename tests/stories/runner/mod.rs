@@ -1,6 +1,7 @@
 //! Stories of the runner alone, as an embedder has it: a clock that moves when told to, and a sandbox that does as it
 //! is told. Here time and failure are exact.
 
+mod alerts;
 mod conflicts;
 mod damage;
 mod events;
@@ -9,6 +10,7 @@ mod lifecycle;
 mod limits;
 mod meetings;
 mod quotas;
+mod retention;
 mod schedules;
 mod scripted;
 mod specification;

@@ -30,20 +30,37 @@ pub fn opening() -> Timestamp {
     "2025-01-01T00:00:00Z".parse().expect("a time")
 }
 
+fn default_config() -> RunnerConfig {
+    RunnerConfig { shutdown_grace: Duration::ZERO, ..RunnerConfig::default() }
+}
+
 impl Stage {
     pub async fn open(sandbox: &Arc<Scripted>) -> Self {
+        Self::open_with(default_config(), sandbox).await
+    }
+
+    /// A stage whose runner has these settings.
+    pub async fn open_with(config: RunnerConfig, sandbox: &Arc<Scripted>) -> Self {
         let directory = TempDir::new().expect("a directory");
-        let stage = Self::open_in(directory, opening(), sandbox).await;
+        let stage = Self::start(config, directory, opening(), sandbox).await;
         let name = "plugin".parse().expect("a name");
         stage.runner.push_plugin(&stage.tenant, name, Arc::from(&b"component"[..])).await.expect("a plugin");
         stage
     }
 
     pub async fn open_in(directory: TempDir, now: Timestamp, sandbox: &Arc<Scripted>) -> Self {
+        Self::start(default_config(), directory, now, sandbox).await
+    }
+
+    async fn start(
+        config: RunnerConfig,
+        directory: TempDir,
+        now: Timestamp,
+        sandbox: &Arc<Scripted>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(now));
         let location = Location::File(directory.path().join("innkeeper.db"));
         let store = Store::open(&location, Durability::Normal).expect("a store");
-        let config = RunnerConfig { shutdown_grace: Duration::ZERO, ..RunnerConfig::default() };
         let (sandbox, time) = (Arc::clone(sandbox), Arc::clone(&clock));
         let runner = TaskRunner::start(config, store, sandbox, time).await.expect("a runner");
         let tenant = TenantId::default_tenant();

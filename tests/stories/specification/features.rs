@@ -87,11 +87,17 @@ fn the_state_of_every_task_survives_a_restart() {
     host.publish("a", &json!(1), 1);
     wait(&host, "event", 1);
     let (tasks, executions) = (host.get("/v1/tasks").body, host.executions("event"));
-    let stats = host.get("/v1/stats").body;
+    let counts = |host: &TestHost| {
+        let mut stats = host.get("/v1/stats").body;
+        // How large the files are is no state of a task.
+        stats.as_object_mut().expect("an object").remove("database");
+        stats
+    };
+    let stats = counts(&host);
     let host = TestHost::start_in(host.stop());
     assert_eq!(host.get("/v1/tasks").body, tasks);
     assert_eq!(host.executions("event"), executions);
-    assert_eq!(host.get("/v1/stats").body, stats);
+    assert_eq!(counts(&host), stats);
     host.publish("a", &json!(2), 1);
     assert_eq!(host.ended("event", 2).len(), 2, "it listens again");
 }

@@ -40,7 +40,13 @@ async fn a_repeated_publication_is_answered_like_the_first() {
     let host = host_with_listeners().await;
     let event = json!({"event": "user:in", "idempotencyKey": "k1"});
     let first = host.post_json("/v1/events", event.clone()).await;
-    assert_eq!(host.post_json("/v1/events", event).await.body, first.body);
+    let mut expected = first.body;
+    expected["repeated"] = true.into();
+    assert_eq!(
+        host.post_json("/v1/events", event).await.body,
+        expected,
+        "the first answer, and that it is one"
+    );
 }
 
 #[tokio::test]

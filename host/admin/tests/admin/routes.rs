@@ -77,7 +77,8 @@ async fn presets_are_listed() {
 #[tokio::test]
 async fn a_host_that_shuts_down_says_so() {
     let host = Host::with_plugin().await;
-    assert_eq!(host.get("/readyz").await.body, json!({"status": "ready"}));
+    let checks = json!(["draining", "store", "disk"].map(|name| json!({"name": name, "ok": true})));
+    assert_eq!(host.get("/readyz").await.body, json!({"status": "ready", "checks": checks}));
     host.runner.shutdown(pending()).await;
     let unready = host.get("/readyz").await;
     assert_eq!(

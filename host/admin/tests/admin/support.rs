@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use axum::http::{Request, StatusCode};
+use axum::response::Response;
 use innkeeper_admin::{AdminConfig, Token, router};
 use innkeeper_model::BoxFuture;
 use innkeeper_model::clock::ManualClock;
@@ -137,8 +138,13 @@ impl Host {
         self.router.clone()
     }
 
+    /// Whatever comes, as it is.
+    pub(crate) async fn raw(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.expect("routes do not fail")
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("routes do not fail");
+        let response = self.raw(request).await;
         let (head, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };

@@ -2,9 +2,21 @@
 
 use clap::{Args, Subcommand};
 
-/// What to do with the configuration.
+use super::CheckArgs;
+
+/// What to do with the configuration: a server's own, or that of plugins.
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
+    /// Show the settings a server would run with, and where each comes from. Exits with 2 if it would not start.
+    Check(CheckArgs),
+    /// What plugins are configured with.
+    #[command(flatten)]
+    Values(ValueVerb),
+}
+
+/// What to do with what plugins are configured with.
+#[derive(Debug, Subcommand)]
+pub enum ValueVerb {
     /// List the configured values. Of a secret it shows that it is there.
     List,
     /// Print a value. A secret can be set and deleted, not read.

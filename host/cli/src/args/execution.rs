@@ -13,6 +13,11 @@ pub enum ExecutionVerb {
         /// Its id.
         id: ExecutionId,
     },
+    /// Stop an execution that is running; its run ends as cancelled.
+    Cancel {
+        /// Its id.
+        id: ExecutionId,
+    },
     /// Print what an execution logged.
     Logs {
         /// Its id.

@@ -1,9 +1,12 @@
 //! The command line, as clap reads it. Values are parsed into types that cannot be wrong wherever there is one.
 
+mod apply;
 mod configuration;
 mod execution;
 mod key_value;
+mod operations;
 mod plugin;
+mod preset;
 mod schedule;
 mod server;
 mod task;
@@ -15,10 +18,13 @@ use std::sync::LazyLock;
 use clap::{Args, Parser, Subcommand};
 use innkeeper_schedule::zone::TimezoneData;
 
-pub use configuration::{ConfigVerb, SetConfig};
+pub use apply::{ApplyArgs, ExportArgs};
+pub use configuration::{ConfigVerb, SetConfig, ValueVerb};
 pub use execution::{EventVerb, ExecutionVerb, Publish};
 pub use key_value::{KeyValueVerb, ListKeys, SetValue};
+pub use operations::{BackupArgs, CheckArgs, CompletionsArgs, DoctorArgs, RestoreArgs};
 pub use plugin::{Grant, GrantText, PluginVerb, Push};
+pub use preset::{PresetVerb, SetPreset};
 pub use schedule::{Preview, ScheduleVerb};
 pub use server::{DevArgs, ServeArgs};
 pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};
@@ -27,7 +33,7 @@ pub use token::{CreateToken, TokenVerb};
 
 /// Runs other people's code on a schedule or on an event, safely, in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "innkeeper", version = VERSION.as_str(), arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "innkeeper", version = VERSION.as_str(), arg_required_else_help = true, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
@@ -35,10 +41,20 @@ pub struct Cli {
     /// Which server the client verbs talk to.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Print the server's answer as JSON instead of a table.
+    /// Print answers as JSON, and errors as problem documents (RFC 9457) on standard error.
     #[arg(long, global = true, help_heading = "Client options")]
     pub json: bool,
+    /// Say nothing of what went well: no confirmation and no progress. What was asked for is still printed.
+    #[arg(short, long, global = true, help_heading = "Client options", conflicts_with = "json")]
+    pub quiet: bool,
 }
+
+/// What the exit codes say.
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  refused by the server, or failed
+  2  wrong usage: a flag, a file or a setting
+  3  the server cannot be reached";
 
 /// This program's version, and that of the time zone tables compiled in: they age, and whoever reads a wrong due time wants
 /// to know.
@@ -55,6 +71,7 @@ pub struct ServerArgs {
         long,
         global = true,
         env = "INNKEEPER_URL",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:7070",
         value_name = "URL"
     )]
@@ -109,6 +126,7 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         verb: ConfigVerb,
+    },
     /// Create, list and change tenants. For the operator.
     Tenant {
         /// What to do.
@@ -127,11 +145,29 @@ pub enum Command {
         #[command(subcommand)]
         verb: ScheduleVerb,
     },
+    /// List and set named schedules.
+    Preset {
+        /// What to do.
+        #[command(subcommand)]
+        verb: PresetVerb,
+    },
     /// Show counts over the tasks.
     Stats,
     /// Compile one component from standard input to standard output. For the host itself, which speaks to it in its own way.
     #[command(hide = true, name = COMPILE_VERB)]
     CompileComponent,
+    /// Bring a server to what files declare: plugins and tasks. Shows the difference first.
+    Apply(ApplyArgs),
+    /// Write the plugins and tasks of a server into a folder, in the form that `apply` reads.
+    Export(ExportArgs),
+    /// Copy the database of a running server into a file.
+    Backup(BackupArgs),
+    /// Make a data directory of a backup.
+    Restore(RestoreArgs),
+    /// Examine the data directory of a server that is stopped.
+    Doctor(DoctorArgs),
+    /// Print a script that completes this command line in a shell.
+    Completions(CompletionsArgs),
 }
 
 /// The verb with which a host starts its own program as its compiler.
@@ -146,5 +182,18 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// To take over a change on purpose: `INSTA_UPDATE=always cargo test -p innkeeper args`.
+    #[test]
+    fn help_says_what_it_said() {
+        let mut command = Cli::command();
+        command.build();
+        let help = |command: &clap::Command| command.clone().render_help().to_string();
+        insta::assert_snapshot!("help", help(&command));
+        let task = command.find_subcommand("task").expect("a verb");
+        insta::assert_snapshot!("help_task", help(task));
+        let create = task.find_subcommand("create").expect("a verb");
+        insta::assert_snapshot!("help_task_create", help(create));
     }
 }

@@ -1,7 +1,9 @@
 //! `task`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand};
 use innkeeper_model::execution::ExecutionStatus;
 use innkeeper_model::id::TaskId;
@@ -15,6 +17,24 @@ use super::execution::json;
 pub enum TaskVerb {
     /// Create a task, from a file or from flags.
     Create(Box<Create>),
+    /// Define a task anew, or create it, from a file or from flags. What it has counted stays.
+    Replace(Box<Create>),
+    /// Show when a task is due next.
+    NextRuns {
+        /// Its id.
+        id: TaskId,
+        /// How many due times to show.
+        #[arg(long, default_value_t = 5, value_name = "COUNT")]
+        count: u32,
+    },
+    /// List what of a task did not run, and why, the newest first.
+    Skips {
+        /// Its id.
+        id: TaskId,
+        /// At most so many.
+        #[arg(long, default_value_t = 20, value_name = "COUNT")]
+        limit: u32,
+    },
     /// List the tasks.
     List(ListTasks),
     /// Show one task.
@@ -49,7 +69,8 @@ pub enum TaskVerb {
 pub struct Create {
     /// File with the task as JSON or TOML; `-` reads standard input.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["id", "plugin", "name", "timezone",
-        "metadata", "max_attempts", "paused"])]
+        "metadata", "max_attempts", "rate_limit", "overlap", "misfire", "concurrency", "fuel", "timeout", "memory",
+        "expect_within", "on_failure", "allow_past", "paused"])]
     pub file: Option<PathBuf>,
     /// Its id, unique among the tasks.
     #[arg(long, required_unless_present = "file")]
@@ -90,6 +111,51 @@ pub struct Create {
     /// How the delay grows: `fixed` or `exponential`.
     #[arg(long, requires = "max_attempts")]
     pub backoff: Option<String>,
+    /// The longest time between two attempts.
+    #[arg(long, value_name = "DURATION", requires = "max_attempts")]
+    pub retry_max_delay: Option<String>,
+    /// The time within which all attempts start.
+    #[arg(long, value_name = "DURATION", requires = "max_attempts")]
+    pub retry_window: Option<String>,
+    /// The share of the delay, 0 to 1, that chance may take off.
+    #[arg(long, value_name = "SHARE", requires = "max_attempts")]
+    pub retry_jitter: Option<f64>,
+    /// Executions per time, such as `10/1m`.
+    #[arg(long, value_name = "COUNT/DURATION", value_parser = rate)]
+    pub rate_limit: Option<(u32, String)>,
+    /// How the time of the rate limit moves: `fixed` or `sliding`.
+    #[arg(long, value_name = "STRATEGY", requires = "rate_limit")]
+    pub rate_strategy: Option<String>,
+    /// What becomes of a run over the rate limit: `delay` or `drop`.
+    #[arg(long, value_name = "OVERFLOW", requires = "rate_limit")]
+    pub rate_overflow: Option<String>,
+    /// What to do when it is to run while it runs: `skip`, `queue`, `cancelPrevious` or `allow`.
+    #[arg(long, value_name = "POLICY")]
+    pub overlap: Option<String>,
+    /// What to do about due times that were missed: `runOnce`, `skip` or `catchUp`.
+    #[arg(long, value_name = "POLICY")]
+    pub misfire: Option<String>,
+    /// Executions of it at once.
+    #[arg(long, value_name = "COUNT")]
+    pub concurrency: Option<u32>,
+    /// Fuel of one execution, at most.
+    #[arg(long, value_name = "UNITS")]
+    pub fuel: Option<u64>,
+    /// Time of one execution, at most, such as 5s.
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
+    /// Bytes of memory of one execution, at most.
+    #[arg(long, value_name = "BYTES")]
+    pub memory: Option<u64>,
+    /// Publish `task:overdue` if it has not succeeded for so long.
+    #[arg(long, value_name = "DURATION")]
+    pub expect_within: Option<String>,
+    /// Publish this event whenever a run of it ends failed.
+    #[arg(long, value_name = "EVENT")]
+    pub on_failure: Option<String>,
+    /// Take a time of `--at` that has passed; it runs at once.
+    #[arg(long)]
+    pub allow_past: bool,
     /// Create it paused.
     #[arg(long)]
     pub paused: bool,
@@ -99,10 +165,10 @@ pub struct Create {
 #[derive(Debug, Args)]
 pub struct ListTasks {
     /// Only those that are `pending`, `running` or `paused`.
-    #[arg(long)]
+    #[arg(long, value_parser = one_of::<TaskStatus, 3>(TaskStatus::ALL.map(TaskStatus::as_str)))]
     pub status: Option<TaskStatus>,
     /// Only those of type `schedule` or `event`.
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = one_of::<TaskType, 2>(["schedule", "event"]))]
     pub task_type: Option<TaskType>,
     /// At most so many.
     #[arg(long, default_value_t = 100, value_name = "COUNT")]
@@ -128,9 +194,24 @@ pub struct ListExecutions {
     /// The task's id.
     pub id: TaskId,
     /// Only those that are `running`, `success` or `failed`.
-    #[arg(long)]
+    #[arg(long, value_parser = one_of::<ExecutionStatus, 3>(["running", "success", "failed"]))]
     pub status: Option<ExecutionStatus>,
     /// At most so many.
     #[arg(long, default_value_t = 20, value_name = "COUNT")]
     pub limit: usize,
+}
+
+/// Reads one of these names; others are refused with all of them.
+fn one_of<T, const N: usize>(names: [&'static str; N]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// Reads `10/1m`.
+fn rate(text: &str) -> Result<(u32, String), String> {
+    let wrong = || "must be a number and a duration, such as 10/1m".to_owned();
+    let (count, interval) = text.split_once('/').ok_or_else(wrong)?;
+    Ok((count.trim().parse().map_err(|_| wrong())?, interval.trim().to_owned()))
 }

@@ -1,24 +1,30 @@
-//! The settings of `serve`: raw from flags, environment and file, then resolved once into values that cannot be wrong.
+//! The settings of `serve`: gathered from flags, environment and file, then resolved once into values that cannot be wrong.
 
+mod check;
 mod file;
 mod secret_key;
-mod tenancy;
+mod settings;
 mod token;
+mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
-use innkeeper_admin::Token;
-use innkeeper_model::egress::Network;
-use innkeeper_runner::SecretKey;
+use anyhow::{Context as _, bail};
+use innkeeper_admin::{AdminConfig, Token};
+use innkeeper_model::egress::{EgressPolicy, Network};
 use innkeeper_model::limits::Limits;
 use innkeeper_model::quota::Quotas;
-use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData, Zone};
+use innkeeper_runner::{Retention, RunnerConfig};
+use innkeeper_sandbox::SandboxConfig;
+use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData};
 use innkeeper_store::Durability;
 
-pub use file::{ServerSection, check_keys};
-pub(crate) use secret_key::read as read_secret_key;
+pub(crate) use self::check::check;
+pub use self::file::check_keys;
+pub(crate) use self::file::line_of;
+pub(crate) use self::secret_key::read as read_secret_key;
+pub use self::settings::{Given, Origin, SETTINGS, Setting, Settings};
 
 use crate::args::ServeArgs;
 
@@ -26,8 +32,6 @@ use crate::args::ServeArgs;
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:7070";
 /// Where `serve` keeps its data unless told otherwise.
 pub const DATA_DIR_DEFAULT: &str = "innkeeper-data";
-/// Executions at once unless told otherwise.
-const CONCURRENCY_DEFAULT: u32 = 256;
 
 /// How a server is to run.
 #[derive(Debug, Clone)]
@@ -36,26 +40,18 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Where data is kept.
     pub storage: Storage,
-    /// Executions at once, 1 to 65536.
-    pub concurrency: u32,
     /// When a write counts as done.
     pub durability: Durability,
-    /// The tables that say when clocks change.
-    pub timezone_data: TimezoneData,
-    /// The time zone of tasks that name none.
-    pub timezone: Zone,
+    /// Bytes of the disk that are given up when it is full, so that deletions work.
+    pub ballast_bytes: u64,
     /// How log lines are written.
     pub log_format: LogFormat,
-    /// What secrets are encrypted with; `None` means the key in the data directory.
-    pub secret_key: Option<SecretKey>,
-    /// What one execution may use at most.
-    pub limits: Limits,
-    /// What all of one tenant may use, unless something else is set for it.
-    pub quotas: Quotas,
-    /// What clients must show; `None` lets everybody in who can connect.
-    pub token: Option<Token>,
-    /// Networks that plugins may reach although they are not public.
-    pub egress_allow_networks: Vec<Network>,
+    /// The runner's settings.
+    pub runner: RunnerConfig,
+    /// The sandbox's, but for where it keeps compiled plugins.
+    pub sandbox: SandboxConfig,
+    /// The admin API's, with the token that clients must show; without one everybody is let in who can connect.
+    pub admin: AdminConfig,
 }
 
 /// Where a server keeps its data.
@@ -78,19 +74,16 @@ pub enum LogFormat {
 }
 
 impl ServerConfig {
-    /// Reads the files that the flags name, and resolves everything. `token` is the one of the environment.
+    /// Gathers and resolves everything that the flags, the environment and the files say. `token` is the one of the
+    /// environment.
     ///
     /// # Errors
     /// A file cannot be read or has a key that is unknown, a value is not valid, or the server would be open to the
     /// network without a token.
-    pub fn load(args: &ServeArgs, token: Option<String>) -> anyhow::Result<Self> {
-        let section = args.config.as_deref().map(ServerSection::read).transpose()?.unwrap_or_default();
-        let token = match &args.token_file {
-            Some(path) => Some(token::read(path)?),
-            None => token.map(|text| token::parse("INNKEEPER_TOKEN", &text)).transpose()?,
-        };
-        let secret_key = secret_key::find(args.secret_key_file.as_deref())?;
-        Ok(Self { secret_key, ..Self::resolve(args, section, token)? })
+    pub fn load(args: &ServeArgs, token: Option<&str>) -> anyhow::Result<Self> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let settings = Settings::gather(args.flags(), variable, args.config.as_deref())?;
+        Self::resolve(&settings, args.memory, token)
     }
 
     /// A server for whoever sits at this machine. Where it listens, its listener knows. Its plugins may reach what else
@@ -100,51 +93,140 @@ impl ServerConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             storage,
-            concurrency: CONCURRENCY_DEFAULT,
             durability: Durability::Full,
-            timezone_data: TimezoneData::Bundled,
-            timezone: Zone::utc(),
+            ballast_bytes: 0,
             log_format: LogFormat::Text,
-            secret_key: None,
-            limits: Limits::DEFAULT,
-            quotas: Quotas::DEFAULT,
-            token: None,
-            egress_allow_networks: Network::LOOPBACK.to_vec(),
+            runner: RunnerConfig::default(),
+            sandbox: SandboxConfig {
+                egress: EgressPolicy { allowed: Network::LOOPBACK.to_vec(), ..EgressPolicy::default() },
+                ..SandboxConfig::default()
+            },
+            admin: AdminConfig::default(),
         }
     }
 
-    /// Decides each setting: flag or environment, else file, else default.
-    fn resolve(args: &ServeArgs, file: ServerSection, token: Option<Token>) -> anyhow::Result<Self> {
-        let text = |flag: &Option<String>, file: Option<String>, default: &str| {
-            flag.clone().or(file).unwrap_or_else(|| default.to_owned())
+    /// Reads each setting in its form.
+    ///
+    /// # Errors
+    /// As [`ServerConfig::load`].
+    pub fn resolve(settings: &Settings, memory: bool, token: Option<&str>) -> anyhow::Result<Self> {
+        let token = match settings.get("server.tokenFile").text.as_str() {
+            "" => token.map(|text| token::parse("INNKEEPER_TOKEN", text)).transpose()?,
+            path => Some(token::read(Path::new(path))?),
         };
-        let directory = args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into());
-        let timezone = text(&args.timezone, file.timezone, "UTC");
-        let timezone_data = parse_timezone_data(&text(&args.timezone_data, file.timezone_data, "bundled"))?;
+        let directory = PathBuf::from(&settings.get("server.dataDir").text);
+        let runner = runner(settings)?;
         let config = Self {
-            listen: parse_listen(&text(&args.listen, file.listen, LISTEN_DEFAULT))?,
-            storage: if args.memory { Storage::Memory } else { Storage::Directory(directory) },
-            concurrency: args.concurrency.or(file.concurrency).unwrap_or(CONCURRENCY_DEFAULT),
-            durability: parse_durability(&text(&args.durability, file.durability, "full"))?,
-            timezone: timezone_data.zone(&timezone).context("timezone")?,
-            timezone_data,
-            log_format: parse_log_format(&text(&args.log_format, file.log_format, "text"))?,
-            secret_key: None,
-            limits: tenancy::limits(file.limits)?,
-            quotas: tenancy::quotas(file.quotas)?,
-            token,
-            egress_allow_networks: parse_networks(
-                args.egress_allow_network.as_ref().or(file.egress_allow_networks.as_ref()),
-            )?,
+            listen: settings.read("server.listen", parse_listen)?,
+            storage: if memory { Storage::Memory } else { Storage::Directory(directory) },
+            durability: settings.read("server.durability", parse_durability)?,
+            ballast_bytes: settings.bytes("server.ballast")?,
+            log_format: settings.read("server.logFormat", parse_log_format)?,
+            sandbox: sandbox(settings, &runner)?,
+            admin: admin(settings, token)?,
+            runner,
         };
-        ensure!(
-            (1..=65_536).contains(&config.concurrency),
-            "concurrency is {}: it must be 1 to 65536",
-            config.concurrency
-        );
-        refuse_open_door(config.listen, config.token.is_some())?;
+        refuse_open_door(config.listen, config.admin.token.is_some())?;
         Ok(config)
     }
+}
+
+fn runner(settings: &Settings) -> anyhow::Result<RunnerConfig> {
+    let timezone_data = settings.read("server.timezoneData", parse_timezone_data)?;
+    Ok(RunnerConfig {
+        timezone: settings.read("server.timezone", |text| Ok(timezone_data.zone(text)?))?,
+        timezone_data,
+        concurrency: u32::try_from(settings.count("server.concurrency", 1, 65_536)?)?,
+        limits: limits(settings)?,
+        event_data_bytes_max: settings.bytes_in_memory("limits.eventData")?,
+        retention: Retention {
+            executions: settings.age("retention.executions")?,
+            executions_per_task: settings.number_or_forever("retention.executionsPerTask")?,
+            events: settings.age("retention.events")?,
+            skips: settings.age("retention.skips")?,
+            every: settings.duration("retention.every")?,
+        },
+        metric_tenants_max: usize::try_from(settings.count("metrics.tenants", 0, 10_000)?)?,
+        shutdown_grace: settings.duration("server.shutdownGrace")?,
+        quotas: quotas(settings)?,
+        secret_key: secret_key::find(
+            Some(settings.get("server.secretKeyFile").text.as_str())
+                .filter(|path| !path.is_empty())
+                .map(Path::new),
+        )?,
+    })
+}
+
+fn quotas(settings: &Settings) -> anyhow::Result<Quotas> {
+    let concurrency = match settings.get("quotas.concurrency").text.as_str() {
+        "" => None,
+        _ => Some(u32::try_from(settings.count("quotas.concurrency", 1, 65_536)?)?),
+    };
+    Ok(Quotas {
+        concurrency,
+        queued_runs: settings.count("quotas.queuedRuns", 0, u64::MAX)?,
+        stored_bytes: settings.bytes("quotas.storedBytes")?,
+        plugins: settings.count("quotas.plugins", 0, u64::MAX)?,
+        tasks: settings.count("quotas.tasks", 0, u64::MAX)?,
+        events_per_second: settings.count("quotas.eventsPerSecond", 0, u64::MAX)?,
+        uploads_per_hour: settings.count("quotas.uploadsPerHour", 0, u64::MAX)?,
+    })
+}
+
+fn limits(settings: &Settings) -> anyhow::Result<Limits> {
+    Ok(Limits {
+        fuel: settings.count("limits.fuel", 1, u64::MAX)?,
+        timeout: settings.duration("limits.timeout")?,
+        memory_bytes: settings.bytes("limits.memory")?,
+        output_bytes: settings.bytes("limits.output")?,
+        log_bytes: settings.bytes("limits.log")?,
+        host_calls: settings.count("limits.hostCalls", 1, u64::MAX)?,
+        events: settings.count("limits.events", 0, u64::MAX)?,
+        key_value_bytes: settings.bytes("limits.keyValue")?,
+        egress_requests: settings.count("limits.egressRequests", 0, u64::MAX)?,
+        egress_bytes: settings.bytes("limits.egressBytes")?,
+    })
+}
+
+fn sandbox(settings: &Settings, runner: &RunnerConfig) -> anyhow::Result<SandboxConfig> {
+    let default = SandboxConfig::default();
+    let guest_threads = match settings.get("sandbox.threads").text.as_str() {
+        "" => default.guest_threads,
+        _ => usize::try_from(settings.count("sandbox.threads", 1, 1024)?)?,
+    };
+    Ok(SandboxConfig {
+        concurrency: runner.concurrency,
+        memory_bytes_max: runner.limits.memory_bytes,
+        guest_threads,
+        cache_bytes_max: settings.bytes("sandbox.cache")?,
+        loaded_bytes_max: settings.bytes("sandbox.loaded")?,
+        upload_bytes_max: settings.bytes("http.upload")?,
+        compilations: u32::try_from(settings.count("sandbox.compilations", 1, 64)?)?,
+        egress: EgressPolicy {
+            allowed: settings.read("egress.allowNetworks", parse_networks)?,
+            ..EgressPolicy::default()
+        },
+        ..default
+    })
+}
+
+fn admin(settings: &Settings, token: Option<Token>) -> anyhow::Result<AdminConfig> {
+    Ok(AdminConfig {
+        token,
+        upload_bytes_max: settings.bytes_in_memory("http.upload")?,
+        uploads_max: usize::try_from(settings.count("http.uploads", 1, 1024)?)?,
+        body_bytes_max: settings.bytes_in_memory("http.body")?,
+        bodies_bytes_max: settings.bytes_in_memory("http.bodies")?,
+        connections_max: usize::try_from(settings.count("http.connections", 1, 1 << 20)?)?,
+        header_bytes_max: settings.bytes_in_memory("http.header")?,
+        header_timeout: settings.duration("http.headerTimeout")?,
+        body_timeout: settings.duration("http.bodyTimeout")?,
+        upload_timeout: settings.duration("http.uploadTimeout")?,
+        write_timeout: settings.duration("http.writeTimeout")?,
+        disk_free_min: settings.bytes("server.diskFreeMin")?,
+        drain_timeout: settings.duration("http.drainTimeout")?,
+        ..AdminConfig::default()
+    })
 }
 
 /// Everybody who can connect may run code here, so that must be nobody but this machine unless there is a token.
@@ -162,28 +244,27 @@ fn refuse_open_door(listen: SocketAddr, has_token: bool) -> anyhow::Result<()> {
 fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
     let numeric = text.replacen("localhost:", "127.0.0.1:", 1);
     let parsed = numeric.parse();
-    parsed
-        .with_context(|| format!("listen: `{text}` must be an address and a port, such as {LISTEN_DEFAULT}"))
+    parsed.with_context(|| format!("`{text}` must be an address and a port, such as {LISTEN_DEFAULT}"))
 }
 
-fn parse_networks(texts: Option<&Vec<String>>) -> anyhow::Result<Vec<Network>> {
-    let parse = |text: &String| text.parse::<Network>().context("egress.allowNetworks");
-    texts.into_iter().flatten().map(parse).collect()
+fn parse_networks(text: &str) -> anyhow::Result<Vec<Network>> {
+    let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+    networks.map(|network| Ok(network.parse()?)).collect()
 }
 
 fn parse_durability(text: &str) -> anyhow::Result<Durability> {
     match text {
         "full" => Ok(Durability::Full),
         "normal" => Ok(Durability::Normal),
-        _ => bail!("durability: `{text}` must be `full` or `normal`"),
+        _ => bail!("`{text}` must be `full` or `normal`"),
     }
 }
 
 fn parse_timezone_data(text: &str) -> anyhow::Result<TimezoneData> {
     match text {
         "bundled" => Ok(TimezoneData::Bundled),
-        "system" => TimezoneData::system(Path::new(SYSTEM_DIRECTORY)).context("timezoneData"),
-        _ => bail!("timezoneData: `{text}` must be `bundled` or `system`"),
+        "system" => TimezoneData::system(Path::new(SYSTEM_DIRECTORY)).context("the system's tables"),
+        _ => bail!("`{text}` must be `bundled` or `system`"),
     }
 }
 
@@ -191,7 +272,7 @@ fn parse_log_format(text: &str) -> anyhow::Result<LogFormat> {
     match text {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        _ => bail!("logFormat: `{text}` must be `text` or `json`"),
+        _ => bail!("`{text}` must be `text` or `json`"),
     }
 }
 
@@ -199,85 +280,83 @@ fn parse_log_format(text: &str) -> anyhow::Result<LogFormat> {
 mod tests {
     use super::*;
 
-    fn section(text: &str) -> ServerSection {
-        ServerSection::parse(text).expect("a valid file")
+    fn settings(values: &[(&str, &str)]) -> Settings {
+        let variable = |name: &str| {
+            let setting = SETTINGS.iter().find(|setting| setting.variable == name)?;
+            let value = values.iter().find(|(key, _)| *key == setting.key)?;
+            Some(value.1.to_owned())
+        };
+        Settings::gather(Vec::new(), variable, None).expect("settings")
     }
 
-    fn refusal(args: &ServeArgs, text: &str) -> String {
-        let refused = ServerConfig::resolve(args, section(text), None);
-        format!("{:#}", refused.expect_err("a refused configuration"))
+    fn resolve(values: &[(&str, &str)], token: Option<&str>) -> anyhow::Result<ServerConfig> {
+        ServerConfig::resolve(&settings(values), false, token)
     }
 
     #[test]
     fn without_settings_the_defaults_hold() {
-        let config = ServerConfig::resolve(&ServeArgs::default(), ServerSection::default(), None);
-        let config = config.expect("a valid configuration");
+        let config = resolve(&[], None).expect("a valid configuration");
         assert_eq!(config.listen.to_string(), LISTEN_DEFAULT);
         assert_eq!(config.storage, Storage::Directory(DATA_DIR_DEFAULT.into()));
-        assert_eq!((config.concurrency, config.durability), (256, Durability::Full));
-        assert_eq!((config.timezone.name(), config.log_format), ("UTC", LogFormat::Text));
+        assert_eq!((config.durability, config.log_format), (Durability::Full, LogFormat::Text));
+        assert_eq!(format!("{:?}", config.runner), format!("{:?}", RunnerConfig::default()));
+        assert_eq!(config.sandbox, SandboxConfig::default());
+        assert_eq!(format!("{:?}", config.admin), format!("{:?}", AdminConfig::default()));
     }
 
     #[test]
-    fn a_flag_wins_over_the_file() {
-        let args = ServeArgs {
-            listen: Some("localhost:0".to_owned()),
-            data_dir: Some("elsewhere".into()),
-            ..ServeArgs::default()
-        };
-        let file = section(
-            "[server]\nlisten = '127.0.0.1:1'\ndataDir = 'here'\nconcurrency = 3\ndurability = 'normal'\n\
-             timezone = 'Europe/Rome'\nlogFormat = 'json'",
-        );
-        let config = ServerConfig::resolve(&args, file, None).expect("a valid configuration");
-        assert_eq!(config.listen.to_string(), "127.0.0.1:0");
-        assert_eq!(config.storage, Storage::Directory("elsewhere".into()));
-        assert_eq!((config.concurrency, config.durability), (3, Durability::Normal));
-        assert_eq!((config.timezone.name(), config.log_format), ("Europe/Rome", LogFormat::Json));
+    fn a_flag_wins() {
+        let args = ServeArgs { listen: Some("localhost:0".to_owned()), ..ServeArgs::default() };
+        let settings = Settings::gather(args.flags(), |_| Some("127.0.0.1:1".to_owned()), None);
+        let listen = settings.expect("settings").read("server.listen", parse_listen);
+        assert_eq!(listen.expect("an address").to_string(), "127.0.0.1:0");
     }
 
     #[test]
     fn a_value_that_is_wrong_is_named_with_what_would_be_right() {
-        let none = ServeArgs::default();
-        for (text, expected) in [
-            ("[server]\nlisten = 'here'", "listen: `here` must be an address and a port"),
-            ("[server]\nconcurrency = 0", "it must be 1 to 65536"),
-            ("[server]\ndurability = 'max'", "`max` must be `full` or `normal`"),
-            ("[server]\ntimezoneData = 'none'", "`none` must be `bundled` or `system`"),
-            ("[server]\nlogFormat = 'xml'", "`xml` must be `text` or `json`"),
-            ("[egress]\nallowNetworks = ['10.0.0/8']", "egress.allowNetworks: `10.0.0/8` names no network"),
-            ("[server]\ntimezone = 'Europe/Roma'", "Europe/Rome"),
+        for (key, value, expected) in [
+            (
+                "server.listen",
+                "here",
+                "server.listen (INNKEEPER_LISTEN): `here` must be an address and a port",
+            ),
+            ("server.concurrency", "0", "it must be 1 to 65536"),
+            ("server.durability", "max", "`max` must be `full` or `normal`"),
+            ("server.timezoneData", "none", "`none` must be `bundled` or `system`"),
+            ("server.logFormat", "xml", "`xml` must be `text` or `json`"),
+            ("server.timezone", "Europe/Roma", "Europe/Rome"),
+            ("limits.memory", "much", "such as 64MiB"),
+            ("retention.skips", "0s", "must be more than nothing"),
         ] {
-            let message = refusal(&none, text);
-            assert!(message.contains(expected), "{text}: {message}");
+            let message = format!("{:#}", resolve(&[(key, value)], None).expect_err("a refusal"));
+            assert!(message.contains(expected), "{key}: {message}");
         }
     }
 
     #[test]
     fn plugins_reach_public_addresses_only_unless_the_operator_says_otherwise() {
-        let networks = |args: &ServeArgs, file: &str| {
-            let config = ServerConfig::resolve(args, section(file), None).expect("a valid configuration");
-            config.egress_allow_networks.iter().map(ToString::to_string).collect::<Vec<_>>()
+        let networks = |values: &[(&str, &str)]| {
+            let config = resolve(values, None).expect("a valid configuration");
+            config.sandbox.egress.allowed.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        let file = "[egress]\nallowNetworks = ['10.0.0.0/8', 'fd00::1']";
-        assert!(networks(&ServeArgs::default(), "").is_empty());
-        assert_eq!(networks(&ServeArgs::default(), file), ["10.0.0.0/8", "fd00::1/128"]);
-        let flag = Some(vec!["192.168.0.0/16".to_owned()]);
-        let args = ServeArgs { egress_allow_network: flag, ..ServeArgs::default() };
-        assert_eq!(networks(&args, file), ["192.168.0.0/16"]);
-        assert_eq!(ServerConfig::local(Storage::Memory).egress_allow_networks, Network::LOOPBACK);
+        assert!(networks(&[]).is_empty());
+        assert_eq!(
+            networks(&[("egress.allowNetworks", "10.0.0.0/8, fd00::1")]),
+            ["10.0.0.0/8", "fd00::1/128"]
+        );
+        let wrong = resolve(&[("egress.allowNetworks", "10.0.0/8")], None).expect_err("a refusal");
+        assert!(format!("{wrong:#}").contains("`10.0.0/8` names no network"), "{wrong:#}");
+        assert_eq!(ServerConfig::local(Storage::Memory).sandbox.egress.allowed, Network::LOOPBACK);
     }
 
     #[test]
     fn the_network_is_only_let_in_with_a_token() {
-        let open = ServeArgs { listen: Some("0.0.0.0:7070".to_owned()), ..ServeArgs::default() };
-        let message = refusal(&open, "");
+        let open = [("server.listen", "0.0.0.0:7070")];
+        let message = format!("{:#}", resolve(&open, None).expect_err("a refusal"));
         assert!(message.contains("0.0.0.0:7070") && message.contains("--token-file"), "{message}");
-        let with_token = ServerConfig::resolve(&open, ServerSection::default(), Token::new("secret").ok());
-        assert!(with_token.expect("a valid configuration").token.is_some());
+        assert!(resolve(&open, Some("secret")).expect("a valid configuration").admin.token.is_some());
         for loopback in ["127.0.0.2:1", "[::1]:1"] {
-            let args = ServeArgs { listen: Some(loopback.to_owned()), ..ServeArgs::default() };
-            assert!(ServerConfig::resolve(&args, ServerSection::default(), None).is_ok(), "{loopback}");
+            assert!(resolve(&[("server.listen", loopback)], None).is_ok(), "{loopback}");
         }
     }
 }

@@ -98,7 +98,12 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     for port in ports {
         match TcpListener::bind(address(port)).await {
             Err(error) if error.kind() == ErrorKind::AddrInUse && port != last => {}
-            bound => return bound.with_context(|| format!("cannot listen on {}", address(port))),
+            bound => {
+                return bound.with_context(|| {
+                    let address = address(port);
+                    format!("cannot listen on {address}; name another port with --port, or none for the next free one")
+                });
+            }
         }
     }
     anyhow::bail!("no port to listen on")

@@ -33,7 +33,7 @@ impl Session {
     /// Brings every plugin to the host, then their tasks, and says how to go on.
     pub(super) async fn begin(&mut self, url: &str) {
         for index in 0..self.projects.len() {
-            self.push(index).await;
+            self.push(index, false).await;
         }
         self.screen.text(&self.welcome(url));
         for index in 0..self.projects.len() {
@@ -49,11 +49,9 @@ impl Session {
             if manifest {
                 self.read_manifest(index);
             }
-            if source {
-                self.rebuild(index).await;
-            }
+            let is_rebuilt = source && self.rebuild(index).await;
             if (manifest || source) && !self.runner.is_stopping() {
-                self.push(index).await;
+                self.push(index, is_rebuilt).await;
                 self.set_up(index).await;
             }
         }
@@ -65,6 +63,8 @@ impl Session {
             Ok(manifest) => {
                 if manifest.name != project.manifest.name {
                     project.digest = None;
+                    let (old, new) = (style(&project.manifest.name).bold(), style(&manifest.name).bold());
+                    self.screen.note(&format!("{old} is now called {new}; what was pushed as {old} stays"));
                 }
                 project.manifest = manifest;
             }
@@ -72,14 +72,15 @@ impl Session {
         }
     }
 
-    async fn rebuild(&mut self, index: usize) {
+    /// Builds a plugin again, and returns whether there is something new to bring to the host.
+    async fn rebuild(&mut self, index: usize) -> bool {
         let project = &mut self.projects[index];
         let name = project.manifest.name.clone();
         self.screen.note(&format!("{} changed: building", style(&name).bold()));
         let built = project.build(Messages::Kept).await;
         // Whoever stops the host stops the compiler as well, which is not worth a word.
         if self.runner.is_stopping() {
-            return;
+            return false;
         }
         match built {
             Ok((built, said)) => {
@@ -87,13 +88,17 @@ impl Session {
                 if !built {
                     self.screen.note(&problem(&format!("{name} does not build; {}", self.still(index))));
                 }
+                built
             }
-            Err(error) => self.screen.note(&problem(&format!("{error:#}; {}", self.still(index)))),
+            Err(error) => {
+                self.screen.note(&problem(&format!("{error:#}; {}", self.still(index))));
+                false
+            }
         }
     }
 
     /// Makes what was built last the active version, if it is not.
-    async fn push(&mut self, index: usize) {
+    async fn push(&mut self, index: usize, is_rebuilt: bool) {
         let project = &self.projects[index];
         let Some(component) = project.component.clone() else { return };
         let (name, former) = (project.manifest.name.clone(), project.digest);
@@ -105,6 +110,11 @@ impl Session {
                     let (new, old) = (plugin.digest.to_string(), former.to_string());
                     let versions = format!("{}, in place of {}", short_digest(&new), short_digest(&old));
                     self.screen.note(&format!("{} now runs version {versions}", style(name).bold()));
+                } else if former.is_some() && is_rebuilt {
+                    let version = plugin.digest.to_string();
+                    let version = short_digest(&version);
+                    self.screen
+                        .note(&format!("{} is as before: version {version} goes on", style(name).bold()));
                 }
             }
             Err(error) => self.screen.note(&problem(&format!("{name}: {error}; {}", self.still(index)))),

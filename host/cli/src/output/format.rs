@@ -37,6 +37,12 @@ pub(crate) fn short_time(instant: &Value) -> String {
     local(instant, "%Y-%m-%d %H:%M:%S")
 }
 
+/// An RFC 3339 instant in the zone of this name; `None` if this machine does not know the zone.
+pub(crate) fn time_in(instant: &Value, zone: &str) -> Option<String> {
+    let at = instant.as_str()?.parse::<Timestamp>().ok()?;
+    Some(at.to_zoned(TimeZone::get(zone).ok()?).strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
+}
+
 fn local(instant: &Value, format: &str) -> String {
     let Some(text) = instant.as_str() else { return String::new() };
     match text.parse::<Timestamp>() {

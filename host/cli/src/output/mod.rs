@@ -10,7 +10,7 @@ use console::Term;
 use serde_json::Value;
 
 pub(crate) use self::format::{
-    bytes, count, fuel, json_text, millis, printable, short_time, shorten, time, wall,
+    bytes, count, fuel, json_text, millis, printable, short_time, shorten, time, time_in, wall,
 };
 pub(crate) use self::table::{Column, fields, table};
 
@@ -18,12 +18,34 @@ pub(crate) use self::table::{Column, fields, table};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
+    quiet: bool,
 }
 
 impl Output {
-    /// JSON for programs, or else text for people.
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+    /// JSON for programs, or else text for people, who may want to hear only of what they asked for or what went wrong.
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Whether nobody wants to see confirmations and progress.
+    pub(crate) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
+    /// Prints text for people while something goes on; programs get one answer at its end.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn show(self, text: &str) -> anyhow::Result<()> {
+        if self.json || self.quiet || text.is_empty() { Ok(()) } else { print(&line(text.to_owned())) }
+    }
+
+    /// Prints what was done: as [`Output::answer`], unless nobody wants to hear that it went well.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn done(self, answer: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
+        if self.quiet { Ok(()) } else { self.answer(answer, text) }
     }
 
     /// Whether programs read it.

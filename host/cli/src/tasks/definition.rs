@@ -54,23 +54,65 @@ fn from_flags(create: Create) -> Value {
         ("onEvent", create.on_event),
         ("name", create.name),
         ("timezone", create.timezone),
+        ("overlap", create.overlap),
+        ("misfire", create.misfire),
+        ("expectWithin", create.expect_within),
+        ("onFailure", create.on_failure),
     ];
     let written = texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?))));
     task.extend(written);
     if let Some(attempts) = create.max_attempts {
         let mut policy = json!({"maxAttempts": attempts});
-        for (key, text) in [("delay", create.retry_delay), ("backoff", create.backoff)] {
-            if let Some(text) = text {
-                policy[key] = text.into();
-            }
+        let texts = [
+            ("delay", create.retry_delay),
+            ("backoff", create.backoff),
+            ("maxDelay", create.retry_max_delay),
+            ("maxRetryDuration", create.retry_window),
+        ];
+        set_texts(&mut policy, texts);
+        if let Some(jitter) = create.retry_jitter {
+            policy["jitter"] = jitter.into();
         }
         task.insert("retryPolicy".to_owned(), policy);
     }
-    if create.paused {
-        task.insert("isPaused".to_owned(), true.into());
+    if let Some((limit, interval)) = create.rate_limit {
+        let mut rate = json!({"limit": limit, "interval": interval});
+        set_texts(&mut rate, [("strategy", create.rate_strategy), ("overflow", create.rate_overflow)]);
+        task.insert("rateLimit".to_owned(), rate);
+    }
+    let numbers = [("fuel", create.fuel), ("memory", create.memory)];
+    let mut limits: Map<_, _> =
+        numbers.into_iter().filter_map(|(key, number)| Some((key.to_owned(), number?.into()))).collect();
+    limits.extend(create.timeout.map(|timeout| ("timeout".to_owned(), timeout.into())));
+    if !limits.is_empty() {
+        task.insert("limits".to_owned(), limits.into());
+    }
+    task.extend(create.concurrency.map(|count| ("concurrency".to_owned(), count.into())));
+    for (key, _) in
+        [("isPaused", create.paused), ("allowPast", create.allow_past)].iter().filter(|(_, on)| *on)
+    {
+        task.insert((*key).to_owned(), true.into());
     }
     task.extend(create.metadata.map(|metadata| ("metadata".to_owned(), metadata)));
     Value::Object(task)
+}
+
+/// Puts the texts that are there into an object.
+fn set_texts<const N: usize>(object: &mut Value, texts: [(&str, Option<String>); N]) {
+    for (key, text) in texts {
+        if let Some(text) = text {
+            object[key] = text.into();
+        }
+    }
+}
+
+/// The id in a task.
+///
+/// # Errors
+/// There is none.
+pub(super) fn id_of(task: &Value) -> anyhow::Result<String> {
+    let id = task["id"].as_str().filter(|id| !id.is_empty());
+    id.map(str::to_owned).context("the task has no `id`, so there is nothing to replace")
 }
 
 #[cfg(test)]
@@ -86,12 +128,16 @@ mod tests {
             max_attempts: Some(3),
             retry_delay: Some("30s".to_owned()),
             metadata: Some(json!({"x": 1})),
+            rate_limit: Some((10, "1m".to_owned())),
+            rate_overflow: Some("drop".to_owned()),
+            timeout: Some("5s".to_owned()),
             paused: true,
             ..Create::default()
         };
         assert_eq!(
             from_flags(create),
             json!({"id": "a", "type": "event", "plugin": "p", "onEvent": "user:*", "isPaused": true,
+                "rateLimit": {"limit": 10, "interval": "1m", "overflow": "drop"}, "limits": {"timeout": "5s"},
                 "retryPolicy": {"maxAttempts": 3, "delay": "30s"}, "metadata": {"x": 1}})
         );
         let create = Create { cron: Some("* * * * *".to_owned()), ..Create::default() };

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use innkeeper_model::alert::Alerts;
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::retry::{Backoff, RetryPolicy};
 use innkeeper_model::task::{RateLimit, RateOverflow, RateStrategy};
 use innkeeper_model::task_config::{LimitsConfig, RateLimitConfig, RetryPolicyConfig};
-use innkeeper_schedule::duration::parse_duration;
+use innkeeper_schedule::duration::{format_duration, parse_duration};
 
 use super::Checker;
 
 /// Attempts of one run at most.
 const ATTEMPTS_MAX: u32 = 1000;
+
+/// The shortest time within which a success can be expected.
+const EXPECT_MIN: Duration = Duration::from_secs(1);
 
 /// Executions per interval at most.
 const RATE_LIMIT_MAX: u32 = 1_000_000;
@@ -99,6 +103,16 @@ impl Checker {
                 .choice("rateLimit.overflow", limit.overflow.as_deref(), overflows, overflow)
                 .unwrap_or_default(),
         }
+    }
+
+    pub(super) fn alerts(&mut self, expect_within: Option<&str>, on_failure: Option<&str>) -> Alerts {
+        let within = expect_within.and_then(|text| self.duration("expectWithin", text));
+        if within.is_some_and(|within| within < EXPECT_MIN) {
+            let least = format_duration(EXPECT_MIN);
+            self.problem("expectWithin", "out_of_range", format!("must be {least} or more"));
+        }
+        let on_failure = on_failure.and_then(|text| self.parse("onFailure", "invalid_event_name", text));
+        Alerts { expect_within: within, on_failure }
     }
 
     pub(super) fn limits(&mut self, limits: &LimitsConfig) -> LimitWishes {

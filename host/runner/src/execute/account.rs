@@ -1,12 +1,15 @@
 //! What an execution leaves, against its tenant's quotas.
 
 use innkeeper_model::execution::{Failure, FailureKind};
-use innkeeper_model::sandbox::{Effects, KeyValueWrite, Outcome};
+use innkeeper_model::sandbox::{Effects, KeyValueChange, KeyValueWrite, Outcome};
 use innkeeper_store::{Claimed, NewEvent, Settled, Settlement, TenantUsage, Verdict};
 
 use crate::error::RunnerError;
 use crate::quotas::Room;
 use crate::state::Shared;
+
+/// Bytes of a counter at most, as it is stored.
+const NUMBER_BYTES: usize = 20;
 
 /// A handler whose effects would put its tenant over its quota of stored bytes fails instead.
 pub(super) async fn refuse_bytes(
@@ -33,7 +36,11 @@ pub(super) async fn refuse_bytes(
 /// Bytes that a success stores. What it deletes or replaces counts as free only when the rows are counted again.
 fn bytes<'a>(data: impl Iterator<Item = &'a Option<String>>, writes: &[KeyValueWrite]) -> u64 {
     let events = data.flatten().map(String::len);
-    let writes = writes.iter().filter_map(|write| Some(write.key.len() + write.value.as_ref()?.len()));
+    let writes = writes.iter().filter_map(|write| match &write.change {
+        KeyValueChange::Set(value) => Some(write.key.len() + value.len()),
+        KeyValueChange::Add(_) => Some(write.key.len() + NUMBER_BYTES),
+        KeyValueChange::Delete => None,
+    });
     u64::try_from(events.chain(writes).sum::<usize>()).unwrap_or(u64::MAX)
 }
 

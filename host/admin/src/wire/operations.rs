@@ -1,0 +1,37 @@
+//! What whoever operates a host is told.
+
+use innkeeper_model::id::Digest;
+use innkeeper_model::sandbox::Admission;
+use innkeeper_runner::{Pruned, RunnerFigures};
+use serde::Serialize;
+
+/// What the database takes, and what retention has taken out of it since the start.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Database {
+    /// 0 if everything is in memory.
+    bytes: u64,
+    wal_bytes: u64,
+    disk_free_bytes: Option<u64>,
+    pruned: Pruned,
+}
+
+impl Database {
+    pub(crate) fn new(figures: &RunnerFigures, disk_free_bytes: Option<u64>) -> Self {
+        let (bytes, wal_bytes) = (figures.store.database_bytes, figures.store.wal_bytes);
+        Self { bytes, wal_bytes, disk_free_bytes, pruned: figures.pruned }
+    }
+}
+
+/// A component that would be taken.
+#[derive(Serialize)]
+pub(crate) struct Admitted {
+    digest: Digest,
+    imports: Vec<String>,
+}
+
+impl From<Admission> for Admitted {
+    fn from(admission: Admission) -> Self {
+        Self { digest: admission.digest, imports: admission.imports }
+    }
+}

@@ -1,0 +1,56 @@
+//! Trying out: what a definition would become, and whether a component would be taken, without keeping anything of it.
+
+use std::sync::Arc;
+
+use innkeeper_model::id::{PluginName, TenantId};
+use innkeeper_model::sandbox::Admission;
+use innkeeper_model::task::{Task, TaskStatus};
+use innkeeper_model::task_config::TaskConfig;
+use innkeeper_store::NewTask;
+
+use crate::error::RunnerError;
+use crate::task_runner::TaskRunner;
+
+impl TaskRunner {
+    /// The task that would be stored for a config. Handlers named in `assumed` need not exist: they are about to be pushed.
+    ///
+    /// # Errors
+    /// [`RunnerError::Invalid`] with every problem of the config.
+    pub async fn try_task(
+        &self,
+        tenant: &TenantId,
+        config: TaskConfig,
+        assumed: &[PluginName],
+    ) -> Result<Task, RunnerError> {
+        let new = self.check(tenant, config, assumed).await?;
+        Ok(as_task(new))
+    }
+
+    /// What admitting a component would find; nothing is stored of it.
+    ///
+    /// # Errors
+    /// [`RunnerError::Refused`] if it is no plugin this host can run.
+    pub async fn try_plugin(&self, component: Arc<[u8]>) -> Result<Admission, RunnerError> {
+        self.refuse_when_stopping()?;
+        Ok(self.0.sandbox.admit(component).await?)
+    }
+}
+
+/// A task that has not begun.
+fn as_task(new: NewTask) -> Task {
+    let NewTask { definition, next_run_at, created_at } = new;
+    let status = if definition.is_paused { TaskStatus::Paused } else { TaskStatus::Pending };
+    Task {
+        definition,
+        status,
+        next_run_at,
+        cursor: None,
+        last_run_at: None,
+        attempts: 0,
+        rate_count: 0,
+        rate_window: None,
+        pause_reason: None,
+        overdue_since: None,
+        created_at,
+    }
+}
