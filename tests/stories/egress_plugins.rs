@@ -86,6 +86,10 @@ fn an_event_is_relayed_signed_and_again_when_the_receiver_is_busy() {
     let server =
         HttpServer::start(|_| Reply::answer("503 Service Unavailable", &["retry-after: 3600"], "busy"));
     let (host, task) = host_with("webhook-relay", WEBHOOK_RELAY, &server);
+    let secret = json!({"value": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret": true});
+    assert_eq!(host.put_json("/v1/config/webhook-secret", &secret).status, 201);
+    let grants = json!({"http": [server.url()], "config": ["webhook-secret"]});
+    assert_eq!(host.put_json("/v1/plugins/webhook-relay/grants", &grants).status, 200);
     let execution = host.run_once(&task, &json!({"total": 3}));
     assert_eq!(execution["kind"], "handler_error", "{execution}");
     assert_eq!(

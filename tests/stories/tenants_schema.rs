@@ -20,6 +20,16 @@ const OVER_ALL_TENANTS: &[(&str, &str)] = &[
         "SELECT * FROM runs WHERE state = 'queued' ORDER BY id",
         "the queue of the host; each row tells whose it is",
     ),
+    ("SELECT min(expectCheckAt) AS at FROM tasks", "the earliest expectation of the host; it names no row"),
+    ("SELECT max(id) FROM (SELECT id FROM skips", "retention: the end of a step, by the row's number"),
+    (
+        "DELETE FROM skips WHERE id > ?1 AND id <= ?2 AND toAt < ?3",
+        "retention: by age alone, whoever's it is",
+    ),
+    (
+        "SELECT digest FROM plugin_versions",
+        "the examination of a stopped host, for its cache of compiled components",
+    ),
 ];
 
 fn names(database: &Connection, sql: &str, of: &str) -> Vec<String> {

@@ -6,9 +6,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use innkeeper_model::access::Role;
 use innkeeper_model::problem::FieldError;
 
-use crate::auth::Tenant;
+use crate::auth::{By, Tenant};
 use crate::fields::Fields;
 use crate::json::JsonBody;
 use crate::problem::Problem;
@@ -19,11 +20,13 @@ use crate::wire;
 pub(crate) async fn stats(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
+    By(identity): By,
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
     let tasks = api.runner.stats(&tenant).await?;
     let timezone_data = api.runner.config().timezone_data.version();
-    let database = wire::Database::new(&api.runner.figures(), api.runner.free_bytes());
+    let is_operator = identity.role == Role::Operator;
+    let database = is_operator.then(|| wire::Database::new(&api.runner.figures(), api.runner.free_bytes()));
     Ok(Json(wire::Stats { tasks, database, version: env!("CARGO_PKG_VERSION"), timezone_data }))
 }
 

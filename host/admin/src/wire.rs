@@ -353,7 +353,9 @@ pub(crate) struct Preview {
 pub(crate) struct Stats {
     #[serde(flatten)]
     pub(crate) tasks: TaskStats,
-    pub(crate) database: Database,
+    /// For the operator: it says how much all tenants keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<Database>,
     pub(crate) version: &'static str,
     /// The release of the time zone database in use.
     pub(crate) timezone_data: String,

@@ -46,7 +46,7 @@ impl TaskRunner {
     ///
     /// # Errors
     /// [`RunnerError::Invalid`] if bucket, key or value are not valid; [`RunnerError::PreconditionFailed`] if the condition
-    /// does not hold.
+    /// does not hold; [`RunnerError::QuotaExceeded`] if the tenant may store no more.
     pub async fn set_value(
         &self,
         tenant: &TenantId,
@@ -58,9 +58,13 @@ impl TaskRunner {
         self.refuse_when_stopping()?;
         check(bucket, key, &value)?;
         let bytes = value.len();
+        // A value that is replaced counts as free when the rows are counted again.
+        let stored = u64::try_from(key.len() + bytes).unwrap_or(u64::MAX);
+        self.admit_stored_bytes(tenant, stored).await?;
         match self.0.store.write_value(tenant, bucket, key, Some(value), condition).await? {
             Written::Refused => Err(changed(bucket, key)),
             written => {
+                self.note_stored_bytes(tenant, stored);
                 tracing::info!(%tenant, bucket, key, bytes, "key_value.set");
                 Ok(written == Written::New)
             }

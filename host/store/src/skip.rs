@@ -30,7 +30,7 @@ pub enum SkipReason {
 
 impl SkipReason {
     /// Every reason, in declaration order.
-    pub const ALL: [Self; 4] = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited];
+    pub const ALL: [Self; 5] = [Self::Misfire, Self::Overlap, Self::Paused, Self::RateLimited, Self::Quota];
 
     /// The reason's name.
     #[must_use]

@@ -9,13 +9,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use innkeeper_sdk::{Failure, context, handler, http, log};
+use innkeeper_sdk::{Failure, config, context, handler, http, log};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
 /// How long the receiver may take unless the metadata says otherwise.
 const TIMEOUT_SECONDS: u64 = 15;
+/// The configuration key of the secret unless the metadata names another.
+const SECRET_KEY: &str = "webhook-secret";
 /// How a secret of the convention begins; what follows is base64.
 const SECRET_PREFIX: &str = "whsec_";
 
@@ -24,8 +26,8 @@ const SECRET_PREFIX: &str = "whsec_";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Settings {
     url: String,
-    /// What signs the messages: `whsec_` and base64, or any text.
-    secret: Option<String>,
+    /// The configuration key of what signs the messages: `whsec_` and base64, or any text.
+    secret_key: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     timeout_seconds: Option<u64>,
@@ -51,7 +53,8 @@ struct Delivery {
 #[handler]
 fn relay(event: &str, data: Option<Value>) -> Result<Delivery, Failure> {
     let settings = context::metadata::<Settings>()?;
-    let key = key(settings.secret.as_deref()).map_err(Failure::permanent)?;
+    let secret = config::require(settings.secret_key.as_deref().unwrap_or(SECRET_KEY))?;
+    let key = key(&secret).map_err(Failure::permanent)?;
     let execution = context::current();
     let timestamp = execution.started_at_seconds();
     let message = Message { r#type: event, timestamp: &execution.started_at, data };
@@ -76,9 +79,10 @@ fn relay(event: &str, data: Option<Value>) -> Result<Delivery, Failure> {
 }
 
 /// The bytes that sign.
-fn key(secret: Option<&str>) -> Result<Vec<u8>, &'static str> {
-    let secret = secret.filter(|secret| !secret.is_empty());
-    let secret = secret.ok_or("the task's metadata has no `secret`, so nothing can be signed")?;
+fn key(secret: &str) -> Result<Vec<u8>, &'static str> {
+    if secret.is_empty() {
+        return Err("the secret is empty, so nothing can be signed");
+    }
     match secret.strip_prefix(SECRET_PREFIX) {
         Some(encoded) => {
             BASE64.decode(encoded).map_err(|_| "what follows `whsec_` in the secret is not base64")
@@ -102,14 +106,14 @@ mod tests {
     use super::*;
 
     fn scenario(secret: &str) -> Scenario {
-        let metadata =
-            json!({"url": "https://hooks.example/in", "secret": secret, "headers": {"x-team": "a"}});
-        Scenario::new().event("order:paid").data(&json!({"total": 3})).metadata(&metadata)
+        let metadata = json!({"url": "https://hooks.example/in", "headers": {"x-team": "a"}});
+        let scenario = Scenario::new().event("order:paid").data(&json!({"total": 3})).metadata(&metadata);
+        scenario.config(SECRET_KEY, secret)
     }
 
     #[test]
     fn the_signature_is_that_of_the_convention() {
-        let key = key(Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).expect("a key");
+        let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key");
         let body = r#"{"test": 2432232314}"#;
         let signature = sign(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body);
         assert_eq!(signature.as_deref(), Ok("g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));

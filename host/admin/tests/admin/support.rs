@@ -147,7 +147,13 @@ impl Host {
         let response = self.raw(request).await;
         let (head, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        let is_text =
+            head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/"));
+        let body = if bytes.is_empty() || is_text {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).expect("JSON")
+        };
         if head.status.is_client_error() || head.status.is_server_error() {
             check_problem(head.status, &head.headers, &body);
         }
