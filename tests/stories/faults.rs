@@ -148,8 +148,7 @@ async fn prepare(path: &Path) {
             .expect("an event");
     }
     store.claim(vec![claim(0)], now()).await.expect("a claim");
-    let dead = store.record_events(&tenant(), vec![event(4)].into(), Vec::new(), now());
-    dead.await.expect("an event");
+    store.record_events(&tenant(), vec![event(4)].into(), Vec::new(), now()).await.expect("an event");
     store.claim(vec![claim(4)], now()).await.expect("a claim");
     store.settle(settlement(4, end())).await.expect("a settlement");
     let database = Connection::open(path).expect("a second connection");

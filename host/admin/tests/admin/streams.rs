@@ -12,7 +12,7 @@ use innkeeper_model::topic::TopicPattern;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{COMPONENT, Host, PATIENCE, errors, request};
+use crate::support::{COMPONENT, Host, OPERATOR, PATIENCE, errors, request};
 
 /// The reader's end of a stream.
 struct Reader {
@@ -179,6 +179,27 @@ async fn streams_end_with_the_host() {
     reader.expect("ready").await;
     host.runner.shutdown(std::future::pending()).await;
     assert!(reader.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token() {
+    let host = Host::with_tenants().await;
+    let (secret, id) = host.token("one", "reader").await;
+    let asked =
+        request("GET", "/v1/stream?topic=event:*").header("Authorization", format!("Bearer {secret}"));
+    let response = host.raw(asked.body(Body::empty()).expect("a request")).await;
+    let mut reader = Reader { parts: response.into_body().into_data_stream(), text: String::new() };
+    reader.expect("ready").await;
+    let publish = async |tenant: &str| {
+        host.ask_for(tenant, "POST", "/v1/events", OPERATOR, Some(json!({"event": tenant}))).await
+    };
+    publish("other").await;
+    publish("one").await;
+    assert_eq!(reader.expect("event").await.data["event"], "one", "another tenant's is not told");
+    let gone = host.ask_for("one", "DELETE", &format!("/v1/tokens/{id}"), OPERATOR, None).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    publish("one").await;
+    assert!(reader.next().await.is_none(), "nothing is told to a token that is revoked");
 }
 
 #[tokio::test]
