@@ -1,9 +1,11 @@
 //! What stories and benchmarks share: a host under test, from outside.
 
+pub mod events;
 pub mod host;
 pub mod server;
 pub mod wait;
 
+pub use events::{EventStream, StreamEvent};
 pub use host::TestHost;
 pub use server::{CERTIFICATE, HttpServer, Reply};
 pub use wait::eventually;

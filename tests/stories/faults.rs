@@ -9,27 +9,43 @@ use innkeeper_model::BoxFuture;
 use innkeeper_model::execution::{FailureKind, LogLevel, LogLine, Receipt};
 use innkeeper_model::id::{Digest, EventId, ExecutionId, RunId, TenantId};
 use innkeeper_model::limits::LimitWishes;
+use innkeeper_model::precondition::Precondition;
 use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::sandbox::{Expected, KeyValueChange, KeyValueWrite};
 use innkeeper_model::task::{Misfire, Overlap, TaskDefinition, Trigger};
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::{
-    ClaimRequest, DueDecision, Durability, Location, ManualRun, NewEvent, NewTask, PluginVersion, RunEnding,
-    Settlement, Skip, SkipReason, Store, StoreError, Verdict,
+    ClaimRequest, DeadFilter, DueDecision, Durability, Location, ManualRun, NewEvent, NewTask, PluginVersion,
+    RunEnding, Settlement, Skip, SkipReason, Store, StoreError, Verdict,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 type Verb = fn(Store) -> BoxFuture<Result<(), StoreError>>;
 
-const TABLES: [&str; 9] =
-    ["tasks", "runs", "events", "task_executions", "logs", "kv", "skips", "plugins", "plugin_versions"];
+const TABLES: [&str; 11] = [
+    "tasks",
+    "runs",
+    "events",
+    "task_executions",
+    "logs",
+    "kv",
+    "skips",
+    "plugins",
+    "plugin_versions",
+    "dead_runs",
+    "run_keys",
+];
 
-const VERBS: [(&str, Verb); 12] = [
+const VERBS: [(&str, Verb); 16] = [
     ("create_task", |store| done(async move { store.create_task(&tenant(), task("new", cron())).await })),
-    ("replace_task", |store| done(async move { store.replace_task(&tenant(), task("hook", cron())).await })),
+    ("replace_task", |store| {
+        done(async move { store.replace_task(&tenant(), task("hook", cron()), Precondition::None).await })
+    }),
     ("pause_task", |store| done(async move { store.pause_task(&tenant(), &id("hook")).await })),
-    ("delete_task", |store| done(async move { store.delete_task(&tenant(), &id("hook"), now()).await })),
+    ("delete_task", |store| {
+        done(async move { store.delete_task(&tenant(), &id("hook"), Precondition::None, now()).await })
+    }),
     ("record_due", |store| done(async move { store.record_due(vec![due()], vec![spare()], now()).await })),
     ("record_events", |store| {
         done(async move {
@@ -37,11 +53,23 @@ const VERBS: [(&str, Verb); 12] = [
         })
     }),
     ("record_manual", |store| done(async move { store.record_manual(&tenant(), manual(), now()).await })),
+    ("record_manual_once", |store| {
+        done(async move { store.record_manual_once(&tenant(), manual(), "key".to_owned(), now()).await })
+    }),
+    ("replay", |store| {
+        done(async move { store.replay(&tenant(), claim(4).execution_id, run(98), now()).await })
+    }),
+    ("redrive", |store| {
+        done(async move { store.redrive(&tenant(), DeadFilter::default(), None, vec![run(98)], now()).await })
+    }),
+    ("settle with an end", |store| done(async move { store.settle(settlement(0, end())).await })),
     ("claim", |store| done(async move { store.claim(vec![claim(1), claim(2)], now()).await })),
-    ("settle with effects", |store| done(async move { store.settle(settlement(success())).await })),
-    ("settle with a retry", |store| done(async move { store.settle(settlement(retry())).await })),
+    ("settle with effects", |store| done(async move { store.settle(settlement(0, success())).await })),
+    ("settle with a retry", |store| done(async move { store.settle(settlement(0, retry())).await })),
     ("recover", |store| done(async move { store.recover(now()).await })),
-    ("put_plugin", |store| done(async move { store.put_plugin(&tenant(), version(b"second"), now()).await })),
+    ("put_plugin", |store| {
+        done(async move { store.put_plugin(&tenant(), version(b"second"), Precondition::None, now()).await })
+    }),
 ];
 
 fn done<T>(
@@ -106,10 +134,10 @@ fn contents(database: &Connection) -> String {
     text
 }
 
-/// A database with an event task that has one run running and two waiting, and a task that is due.
+/// A database with an event task that has one run running, two waiting and one that ended as failed, and a task that is due.
 async fn prepare(path: &Path) {
     let store = open(path);
-    store.put_plugin(&tenant(), version(b"first"), now()).await.expect("a plugin");
+    store.put_plugin(&tenant(), version(b"first"), Precondition::None, now()).await.expect("a plugin");
     let hook = Trigger::OnEvent("a".parse().expect("a pattern"));
     store.create_task(&tenant(), task("hook", hook)).await.expect("a task");
     store.create_task(&tenant(), task("due", cron())).await.expect("a task");
@@ -120,6 +148,9 @@ async fn prepare(path: &Path) {
             .expect("an event");
     }
     store.claim(vec![claim(0)], now()).await.expect("a claim");
+    store.record_events(&tenant(), vec![event(4)].into(), Vec::new(), now()).await.expect("an event");
+    store.claim(vec![claim(4)], now()).await.expect("a claim");
+    store.settle(settlement(4, end())).await.expect("a settlement");
     let database = Connection::open(path).expect("a second connection");
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("one file");
 }
@@ -220,13 +251,13 @@ fn claim(number: u8) -> ClaimRequest {
     }
 }
 
-fn settlement(verdict: Verdict) -> Settlement {
+fn settlement(number: u8, verdict: Verdict) -> Settlement {
     let line = LogLine { at: now(), level: LogLevel::Info, message: "a line".to_owned() };
     Settlement {
         tenant: tenant(),
         task_id: id("hook"),
-        run_id: run(0),
-        execution_id: ExecutionId::new(now(), [0; 10]),
+        run_id: run(number),
+        execution_id: claim(number).execution_id,
         is_one_off: false,
         completed_at: now(),
         verdict,
@@ -249,6 +280,10 @@ fn success() -> Verdict {
         events: vec![event(9)],
         on_conflict: RunEnding::AfterConflict,
     }
+}
+
+fn end() -> Verdict {
+    Verdict::Failure { kind: FailureKind::Trap, error: "it trapped".to_owned(), run: RunEnding::End }
 }
 
 fn retry() -> Verdict {

@@ -28,6 +28,7 @@ mod runner;
 mod schema;
 mod shutdown;
 mod specification;
+mod streams;
 mod tenants;
 mod tenants_schema;
 mod tidy;

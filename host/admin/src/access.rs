@@ -6,7 +6,7 @@ use innkeeper_model::access::Role;
 use Role::{Admin, Operator, Reader, Writer};
 
 /// Routes that answer anybody who can connect.
-pub(crate) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+pub(crate) const OPEN: [&str; 3] = ["/healthz", "/readyz", "/openapi.json"];
 
 /// Every other route with the least role that may use it.
 const ROUTES: &[(&str, &str, Role)] = &[
@@ -22,9 +22,14 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("GET", "/v1/tasks/{id}/next-runs", Reader),
     ("GET", "/v1/tasks/{id}/skips", Reader),
     ("GET", "/v1/tasks/{id}/executions", Reader),
+    ("GET", "/v1/executions", Reader),
+    ("POST", "/v1/executions/redrive", Writer),
     ("GET", "/v1/executions/{id}", Reader),
+    ("POST", "/v1/executions/{id}/replay", Writer),
     ("GET", "/v1/executions/{id}/logs", Reader),
     ("POST", "/v1/executions/{id}/cancel", Writer),
+    ("GET", "/v1/next-runs", Reader),
+    ("GET", "/v1/stream", Reader),
     ("POST", "/v1/schedules/preview", Reader),
     ("GET", "/v1/plugins", Reader),
     ("GET", "/v1/plugins/{name}", Reader),
@@ -80,7 +85,7 @@ pub(crate) fn is_noted(method: &Method, pattern: &str) -> bool {
 
 #[cfg(test)]
 #[path = "../tests/admin/registered.rs"]
-mod registered;
+pub(crate) mod registered;
 
 #[cfg(test)]
 mod tests {

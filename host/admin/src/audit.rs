@@ -9,8 +9,10 @@ use innkeeper_model::id::AuditId;
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::AuditEntry;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::Tenant;
+use crate::openapi::values;
 use crate::problem::Problem;
 use crate::query::{FromQuery, Parameters, Query};
 use crate::router::Api;
@@ -42,9 +44,12 @@ impl FromQuery for AuditQuery {
 }
 
 /// A change.
-#[derive(Serialize)]
-struct Shown {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Change)]
+pub(crate) struct Shown {
+    #[schema(value_type = String, format = "uuid")]
     id: AuditId,
+    #[schema(value_type = values::Instant)]
     at: Timestamp,
     actor: String,
     method: String,

@@ -38,6 +38,12 @@ pub struct AdminConfig {
     pub write_timeout: Duration,
     /// Bytes of the disk that must be free for the host to call itself ready.
     pub disk_free_min: u64,
+    /// Streams at once.
+    pub streams_max: usize,
+    /// Streams of one tenant at once.
+    pub streams_per_tenant_max: usize,
+    /// How often a stream says that it is there. So often it is looked whether its token is still good.
+    pub stream_heartbeat: Duration,
     /// How long requests in progress may take once the server stops.
     pub drain_timeout: Duration,
 }
@@ -59,6 +65,9 @@ impl Default for AdminConfig {
             upload_timeout: Duration::from_mins(5),
             write_timeout: Duration::from_secs(30),
             disk_free_min: 256 << 20,
+            streams_max: 256,
+            streams_per_tenant_max: 32,
+            stream_heartbeat: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(10),
         }
     }

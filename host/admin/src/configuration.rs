@@ -11,24 +11,28 @@ use innkeeper_model::problem::FieldError;
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::ConfigEntry;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::Tenant;
 use crate::fields::Fields;
 use crate::id::{PathText, path_segment};
 use crate::json::JsonBody;
+use crate::openapi::values;
 use crate::problem::Problem;
 use crate::query::{FromQuery, Parameters, Query};
 use crate::router::Api;
 use crate::wire::Page;
 
 /// A configured value as clients see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+#[schema(as = ConfigEntry)]
+pub(crate) struct Entry {
     key: String,
     is_secret: bool,
     /// `null` for a secret.
     value: Option<String>,
+    #[schema(value_type = values::Instant)]
     updated_at: Timestamp,
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::auth::Tenant;
 use crate::fields::Fields;
+use crate::idempotency::{IdempotencyKey, agree};
 use crate::json::JsonBody;
 use crate::problem::Problem;
 use crate::router::Api;
@@ -26,10 +27,14 @@ const KEYS: [&str; 3] = ["event", "data", "idempotencyKey"];
 pub(crate) async fn publish(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
+    IdempotencyKey(key): IdempotencyKey,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let is_array = body.is_array();
-    let publications = read(body).map_err(Problem::invalid)?;
+    let mut publications = read(body).map_err(Problem::invalid)?;
+    if let Some(key) = key {
+        name(&mut publications, &key, is_array).map_err(Problem::invalid)?;
+    }
     let receipts = api.runner.publish_events(&tenant, publications).await?;
     let mut published = receipts.into_iter().map(Published::from);
     let answer = if is_array {
@@ -70,6 +75,19 @@ fn read_event(prefix: &str, event: Value, problems: &mut Vec<FieldError>) -> Pub
     }
 }
 
+/// Gives each event the request's key; several get it with their number. What has a key of its own keeps it.
+fn name(publications: &mut [Publication], key: &str, is_array: bool) -> Result<(), Vec<FieldError>> {
+    for (index, publication) in publications.iter_mut().enumerate() {
+        let own = publication.idempotency_key.take();
+        publication.idempotency_key = match own {
+            own @ Some(_) if is_array => own,
+            None if is_array => Some(format!("{key}#{index}")),
+            own => agree(Some(key.to_owned()), own).map_err(|problem| vec![problem])?,
+        };
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -87,6 +105,17 @@ mod tests {
         assert_eq!(read(one.clone()), Ok(vec![expected.clone()]));
         assert_eq!(read(json!([one, one])), Ok(vec![expected.clone(), expected]));
         assert_eq!(read(json!([])), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_key_of_the_request_names_every_event() {
+        let mut several =
+            read(json!([{"event": "a"}, {"event": "b", "idempotencyKey": "own"}])).expect("events");
+        assert_eq!(name(&mut several, "k", true), Ok(()));
+        let keys: Vec<_> = several.iter().filter_map(|event| event.idempotency_key.as_deref()).collect();
+        assert_eq!(keys, ["k#0", "own"]);
+        let mut one = read(json!({"event": "a", "idempotencyKey": "own"})).expect("an event");
+        assert_eq!(name(&mut one, "k", false).expect_err("they differ")[0].code, "key_mismatch");
     }
 
     #[test]

@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use innkeeper_model::execution::{Execution, LogLine};
+use innkeeper_model::execution::{FailureKind, LogLine};
 use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
-use innkeeper_store::ExecutionFilter;
+use innkeeper_store::{ExecutionFilter, TrailFilter, TrailPage};
 
 use crate::auth::Tenant;
 use crate::id::Id;
+use crate::paging::NumberedQuery;
 use crate::problem::Problem;
 use crate::query::{FromQuery, Parameters, Query};
 use crate::router::Api;
@@ -22,15 +23,26 @@ pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     Id(id): Id<TaskId>,
-    Query(ExecutionQuery { filter, limit }): Query<ExecutionQuery>,
+    Query(OfTask(filter)): Query<OfTask>,
 ) -> Result<impl IntoResponse, Problem> {
-    let filter = ExecutionFilter { task: Some(id.clone()), ..filter };
-    let executions = api.runner.executions(&tenant, filter).await?;
-    if executions.is_empty() {
+    let page = api.runner.trail(&tenant, TrailFilter { task: Some(id.clone()), ..filter }).await?;
+    if page.entries.is_empty() {
         refuse_unknown(&api, &tenant, &id).await?;
     }
-    let cursor = |last: &Execution| last.id.to_string();
-    Ok(Json(wire::Page::first(executions, limit, cursor, wire::Execution::from)))
+    Ok(Json(shown(page)))
+}
+
+/// Those of all tasks.
+pub(crate) async fn list_all(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    Query(OfAll(filter)): Query<OfAll>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(shown(api.runner.trail(&tenant, filter).await?)))
+}
+
+fn shown(page: TrailPage) -> wire::Page<wire::TrailEntry> {
+    wire::Page::part(page.entries, page.next.map(|last| last.to_string()))
 }
 
 pub(crate) async fn show(
@@ -39,16 +51,16 @@ pub(crate) async fn show(
     Id(id): Id<ExecutionId>,
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(wire::Execution::from(api.runner.execution(&tenant, &id).await?)))
+    Ok(Json(wire::TrailEntry::from(api.runner.trail_entry(&tenant, &id).await?)))
 }
 
 pub(crate) async fn logs(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     Id(id): Id<ExecutionId>,
-    Query(()): Query<()>,
+    Query(page): Query<NumberedQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(wire::Page::<LogLine>::whole(api.runner.logs(&tenant, &id).await?)))
+    Ok(Json(page.of::<LogLine, LogLine>(api.runner.logs(&tenant, &id).await?)))
 }
 
 /// Asks a running execution to end. It may take a moment; the answer is the execution as it is meanwhile.
@@ -58,8 +70,8 @@ pub(crate) async fn cancel(
     Id(id): Id<ExecutionId>,
 ) -> Result<impl IntoResponse, Problem> {
     api.runner.cancel_execution(&tenant, &id).await?;
-    let execution = api.runner.execution(&tenant, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(wire::Execution::from(execution))))
+    let execution = api.runner.trail_entry(&tenant, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(wire::TrailEntry::from(execution))))
 }
 
 /// An empty page is an answer only for a task that exists or has left executions.
@@ -72,23 +84,41 @@ async fn refuse_unknown(api: &Api, tenant: &TenantId, id: &TaskId) -> Result<(),
     }
 }
 
-/// `status`, `limit`, `cursor`.
-pub(crate) struct ExecutionQuery {
-    filter: ExecutionFilter,
-    limit: u32,
-}
+/// `status`, `final`, `replayed`, `plugin`, `kind`, `since`, `until`, `limit`, `cursor`.
+pub(crate) struct OfTask(TrailFilter);
 
-impl FromQuery for ExecutionQuery {
-    const KEYS: &'static [&'static str] = &["status", "limit", "cursor"];
+impl FromQuery for OfTask {
+    const KEYS: &'static [&'static str] =
+        &["status", "final", "replayed", "plugin", "kind", "since", "until", "limit", "cursor"];
 
     fn read(parameters: &mut Parameters) -> Self {
-        let limit = parameters.limit();
-        let filter = ExecutionFilter {
-            task: None,
-            status: parameters.choice("status", &["running", "success", "failed"]),
-            before: parameters.cursor::<ExecutionId>(),
-            limit: limit + 1,
-        };
-        Self { filter, limit }
+        Self(filter(parameters))
+    }
+}
+
+/// As [`OfTask`], and `task`.
+pub(crate) struct OfAll(TrailFilter);
+
+impl FromQuery for OfAll {
+    const KEYS: &'static [&'static str] =
+        &["task", "status", "final", "replayed", "plugin", "kind", "since", "until", "limit", "cursor"];
+
+    fn read(parameters: &mut Parameters) -> Self {
+        Self(TrailFilter { task: parameters.parsed("task", "invalid_id"), ..filter(parameters) })
+    }
+}
+
+fn filter(parameters: &mut Parameters) -> TrailFilter {
+    TrailFilter {
+        task: None,
+        plugin: parameters.parsed("plugin", "invalid_name"),
+        status: parameters.choice("status", &["running", "success", "failed"]),
+        kind: parameters.choice("kind", &FailureKind::ALL.map(FailureKind::as_str)),
+        ends_run: parameters.flag("final"),
+        is_replayed: parameters.flag("replayed"),
+        since: parameters.instant("since"),
+        until: parameters.instant("until"),
+        before: parameters.cursor(),
+        limit: parameters.limit(),
     }
 }

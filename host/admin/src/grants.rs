@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use innkeeper_model::grants::Grants;
 use innkeeper_model::id::PluginName;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::Tenant;
 use crate::id::Id;
@@ -17,9 +18,10 @@ use crate::query::Query;
 use crate::router::Api;
 
 /// Grants as answers show them: every list is there.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+#[schema(as = Grants)]
+pub(crate) struct Answer {
     http: Vec<String>,
     key_value: Vec<String>,
     config: Vec<String>,

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 use crate::router::Api;
@@ -21,7 +22,7 @@ pub(crate) async fn alive() -> impl IntoResponse {
 }
 
 /// One thing that readiness hangs on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Check {
     name: &'static str,
     ok: bool,
@@ -30,8 +31,8 @@ pub(crate) struct Check {
     pub(crate) reason: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Readiness {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
     status: &'static str,
     checks: Vec<Check>,
 }

@@ -20,9 +20,14 @@ mod gate;
 mod grants;
 
 mod body;
+mod etag;
 mod fields;
+mod framing;
 mod id;
+mod idempotency;
 mod json;
+mod openapi;
+mod paging;
 mod query;
 
 mod problem;
@@ -38,11 +43,15 @@ mod health;
 mod limits;
 mod metrics;
 mod plugins;
+mod replays;
 mod schedules;
+mod sse;
 mod status;
+mod streams;
 mod tasks;
 mod tenants;
 mod tokens;
+mod upcoming;
 mod uploads;
 mod values;
 

@@ -14,18 +14,22 @@ use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::PluginPolicy;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::auth::Tenant;
 use crate::id::Id;
 use crate::json::JsonBody;
+use crate::openapi::bodies::LimitsConfig as LimitsDescribed;
+use crate::openapi::values;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
 
 /// What is set for a plugin, and what holds for its executions.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PluginLimits {
+pub(crate) struct PluginLimits {
+    #[schema(value_type = LimitsDescribed)]
     limits: Map<String, Value>,
     effective_limits: EffectiveLimits,
 }
@@ -87,10 +91,11 @@ fn unprefixed(mut problems: Vec<FieldError>) -> Vec<FieldError> {
 }
 
 /// The limits that are enforced, in the names in which a task asks for them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EffectiveLimits {
     fuel: u64,
+    #[schema(value_type = values::Duration)]
     timeout: String,
     /// Bytes.
     memory: u64,

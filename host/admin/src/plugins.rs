@@ -14,8 +14,10 @@ use innkeeper_store::PluginPut;
 use crate::auth::Tenant;
 use crate::body::{self, BodyLimit};
 use crate::dry_run::DryRun;
+use crate::etag::{If, tagged};
 use crate::gate::REFUSED_TIMEOUT;
 use crate::id::{Id, PathText};
+use crate::paging::PageQuery;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
@@ -30,10 +32,12 @@ pub(crate) async fn upload(
     Tenant(tenant): Tenant,
     PathText(name): PathText,
     Query(DryRun { is_dry, .. }): Query<DryRun>,
+    precondition: Result<If, Problem>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let name = match check(&request, &name) {
-        Ok(name) => name,
+    let checked = precondition.and_then(|If(precondition)| Ok((check(&request, &name)?, precondition)));
+    let (name, precondition) = match checked {
+        Ok(checked) => checked,
         Err(problem) => {
             body::discard(request, api.upload).await;
             return Err(problem);
@@ -45,21 +49,23 @@ pub(crate) async fn upload(
         let admission = api.runner.try_plugin(component).await?;
         return Ok(Json(wire::Admitted::from(admission)).into_response());
     }
-    let (plugin, put) = api.runner.push_plugin(&tenant, name, component).await?;
+    let (plugin, put) = api.runner.push_plugin_if(&tenant, name, component, precondition).await?;
     let location = format!("/v1/plugins/{}", plugin.name);
+    let tag = tagged(&plugin.digest.to_string());
     let plugin = Json(wire::Plugin::from(plugin));
     Ok(match put {
-        PluginPut::Activated => (StatusCode::CREATED, [(LOCATION, location)], plugin).into_response(),
-        PluginPut::Unchanged => plugin.into_response(),
+        PluginPut::Activated => (StatusCode::CREATED, tag, [(LOCATION, location)], plugin).into_response(),
+        PluginPut::Unchanged => (tag, plugin).into_response(),
     })
 }
 
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
-    Query(()): Query<()>,
+    Query(page): Query<PageQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(wire::Page::<wire::Plugin>::whole(api.runner.plugins(&tenant).await?)))
+    let plugins = api.runner.plugins(&tenant).await?;
+    Ok(Json(page.of::<_, wire::Plugin>(plugins, |plugin| plugin.name.as_str())))
 }
 
 pub(crate) async fn show(
@@ -68,7 +74,8 @@ pub(crate) async fn show(
     Id(name): Id<PluginName>,
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(wire::Plugin::from(api.runner.plugin(&tenant, &name).await?)))
+    let plugin = api.runner.plugin(&tenant, &name).await?;
+    Ok((tagged(&plugin.digest.to_string()), Json(wire::Plugin::from(plugin))))
 }
 
 /// The component of the active version.
@@ -86,8 +93,9 @@ pub(crate) async fn delete(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     Id(name): Id<PluginName>,
+    If(precondition): If,
 ) -> Result<StatusCode, Problem> {
-    api.runner.delete_plugin(&tenant, &name).await?;
+    api.runner.delete_plugin_if(&tenant, &name, precondition).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use innkeeper_model::id::TenantId;
+use innkeeper_model::precondition::PreconditionFailed;
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::quota::Exceeded;
 use innkeeper_model::sandbox::Refusal;
@@ -18,6 +19,7 @@ use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::StoreError;
 use serde::Serialize;
 
+use crate::etag;
 use crate::health::Check;
 
 /// When a client may ask again.
@@ -83,6 +85,7 @@ impl From<RunnerError> for Problem {
         match error {
             RunnerError::Invalid(errors) => Self::invalid(errors),
             RunnerError::NotFound { .. } => Self::not_found(error.to_string()),
+            RunnerError::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
             RunnerError::NotRunning(_) => Self::new(StatusCode::CONFLICT, "not_running", error.to_string()),
             RunnerError::Refused(refusal) => Self::refused(&refusal),
             RunnerError::PreconditionFailed(message) => {
@@ -112,6 +115,7 @@ impl From<StoreError> for Problem {
             StoreError::PluginMissing(_) => {
                 Self::invalid(vec![FieldError::new("plugin", "unknown_plugin", message)])
             }
+            StoreError::Precondition(failed) => Self::precondition_failed(&failed, message),
             StoreError::Full => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message.clone()).caused_by(message)
             }
@@ -174,6 +178,20 @@ impl Problem {
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
         problem.0.errors = errors;
         problem
+    }
+
+    /// What was to be changed is not as the request demanded it to be. The header `ETag` says what it is.
+    fn precondition_failed(failed: &PreconditionFailed, detail: String) -> Self {
+        let problem = Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail);
+        match failed.current.as_deref().and_then(etag::value) {
+            Some(current) => problem.with_header(ETAG, current),
+            None => problem,
+        }
+    }
+
+    pub(crate) fn too_many_streams(detail: String) -> Self {
+        let after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).with_header(RETRY_AFTER, after)
     }
 
     fn refused(refusal: &Refusal) -> Self {

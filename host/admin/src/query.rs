@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use innkeeper_model::problem::{FieldError, nearest};
+use innkeeper_model::time::Timestamp;
 
 use crate::fields::unknown;
 use crate::problem::Problem;
@@ -25,6 +26,9 @@ pub(crate) trait FromQuery: Sized {
     /// Every key there is.
     const KEYS: &'static [&'static str];
 
+    /// The keys that may be given more than once.
+    const REPEATABLE: &'static [&'static str] = &[];
+
     /// Takes the values out of `parameters`, which notes what is wrong with them.
     fn read(parameters: &mut Parameters) -> Self;
 }
@@ -33,7 +37,7 @@ impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let mut parameters = Parameters::new(&parts.uri, T::KEYS);
+        let mut parameters = Parameters::new(&parts.uri, T::KEYS, T::REPEATABLE);
         let read = T::read(&mut parameters);
         if parameters.problems.is_empty() {
             Ok(Self(read))
@@ -50,17 +54,6 @@ impl FromQuery for () {
     fn read(_: &mut Parameters) {}
 }
 
-/// Only `limit`.
-pub(crate) struct Limit(pub(crate) u32);
-
-impl FromQuery for Limit {
-    const KEYS: &'static [&'static str] = &["limit"];
-
-    fn read(parameters: &mut Parameters) -> Self {
-        Self(parameters.limit())
-    }
-}
-
 /// The parameters of a query while they are read.
 pub(crate) struct Parameters {
     values: Vec<(String, String)>,
@@ -68,20 +61,48 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    fn new(uri: &Uri, keys: &[&str]) -> Self {
+    fn new(uri: &Uri, keys: &[&str], repeatable: &[&str]) -> Self {
         let mut parameters = Self { values: Vec::new(), problems: Vec::new() };
         // Any text is a list of pairs, so there is no other error.
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
         for (key, value) in pairs.map(|query| query.0).unwrap_or_default() {
             if !keys.contains(&key.as_str()) {
                 parameters.problems.push(unknown(key.clone(), "parameter", &key, keys));
-            } else if parameters.values.iter().any(|(known, _)| *known == key) {
+            } else if !repeatable.contains(&key.as_str()) && parameters.has(&key) {
                 parameters.problem(&key, "repeated", "is given more than once".to_owned());
             } else {
                 parameters.values.push((key, value));
             }
         }
         parameters
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.values.iter().any(|(known, _)| known == key)
+    }
+
+    /// Every value of a key that may be repeated.
+    pub(crate) fn all(&mut self, key: &str) -> Vec<String> {
+        let (taken, left) = std::mem::take(&mut self.values).into_iter().partition(|(known, _)| known == key);
+        self.values = left;
+        let taken: Vec<(String, String)> = taken;
+        taken.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// Whatever can be read as `T`, which says why it cannot.
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &str, code: &str) -> Option<T> {
+        let text = self.take(key)?;
+        text.parse().map_err(|error: T::Err| self.problem(key, code, error.to_string())).ok()
+    }
+
+    /// A point in time.
+    pub(crate) fn instant(&mut self, key: &str) -> Option<Timestamp> {
+        self.parsed(key, "invalid_timestamp")
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {
+        self.choice(key, &["true", "false"])
     }
 
     /// The page's size.
@@ -132,7 +153,7 @@ impl Parameters {
         Some(self.values.swap_remove(index).1)
     }
 
-    fn problem(&mut self, key: &str, code: &str, message: String) {
+    pub(crate) fn problem(&mut self, key: &str, code: &str, message: String) {
         self.problems.push(FieldError::new(key, code, message));
     }
 }
@@ -145,7 +166,7 @@ mod tests {
 
     fn parameters(query: &str) -> Parameters {
         let uri = format!("/?{query}").parse().expect("a URI");
-        Parameters::new(&uri, &["status", "limit", "cursor"])
+        Parameters::new(&uri, &["status", "limit", "cursor", "topic"], &["topic"])
     }
 
     #[test]
@@ -176,6 +197,14 @@ mod tests {
         assert_eq!(named, expected);
         assert_eq!(query.problems[0].suggestion.as_deref(), Some("status"));
         assert_eq!(query.problems[2].suggestion.as_deref(), Some("failed"));
+    }
+
+    #[test]
+    fn some_keys_may_be_repeated() {
+        let mut query = parameters("topic=a&limit=5&topic=b");
+        assert_eq!(query.all("topic"), ["a", "b"]);
+        assert_eq!(query.limit(), 5);
+        assert!(query.problems.is_empty() && query.all("topic").is_empty());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Which request goes to which handler, and what all handlers share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
 use innkeeper_runner::TaskRunner;
 use tokio::sync::Semaphore;
@@ -15,10 +16,11 @@ use crate::bodies::Bodies;
 use crate::body::BodyLimit;
 use crate::config::AdminConfig;
 use crate::problem::Problem;
+use crate::streams::{self, Seats};
 use crate::uploads::Uploads;
 use crate::{
-    audit, backup, configuration, events, executions, gate, grants, health, limits, metrics, plugins,
-    schedules, status, tasks, tenants, tokens, values,
+    audit, backup, configuration, events, executions, framing, gate, grants, health, limits, metrics,
+    openapi, plugins, replays, schedules, status, tasks, tenants, tokens, upcoming, values,
 };
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
@@ -41,6 +43,10 @@ pub(crate) struct Api {
     pub(crate) backups: Arc<Semaphore>,
     /// Bytes of the disk that are free on a host that is ready.
     pub(crate) disk_free_min: u64,
+    /// Streams that may be open.
+    pub(crate) streams: Arc<Seats>,
+    /// How often a stream says that it is there.
+    pub(crate) heartbeat: Duration,
     /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,
 }
@@ -64,6 +70,8 @@ impl Api {
             uploads: Uploads::new(config),
             backups: Arc::new(Semaphore::new(1)),
             disk_free_min: config.disk_free_min,
+            streams: Seats::new(config.streams_max, config.streams_per_tenant_max),
+            heartbeat: config.stream_heartbeat.max(Duration::from_millis(1)),
             stop,
         })
     }
@@ -80,10 +88,15 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/tasks/{id}/next-runs", get(tasks::next_runs))
         .route("/v1/tasks/{id}/skips", get(tasks::skips))
         .route("/v1/tasks/{id}/executions", get(executions::list))
+        .route("/v1/executions", get(executions::list_all))
+        .route("/v1/executions/redrive", post(replays::redrive))
         .route("/v1/executions/{id}", get(executions::show))
+        .route("/v1/executions/{id}/replay", post(replays::replay))
         .route("/v1/executions/{id}/logs", get(executions::logs))
         .route("/v1/executions/{id}/cancel", post(executions::cancel))
         .route("/v1/schedules/preview", post(schedules::preview))
+        .route("/v1/next-runs", get(upcoming::list))
+        .route("/v1/stream", get(streams::open))
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))
         .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace))
@@ -111,12 +124,14 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/presets/{name}", put(status::put_preset))
         .route("/v1/stats", get(status::stats))
         .route("/v1/backup", post(backup::backup))
+        .route("/openapi.json", get(openapi::show))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(Arc::clone(&api), gate::pass))
+        .layer(from_fn(framing::close_after_chunks))
         .with_state(api)
 }
 

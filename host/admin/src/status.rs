@@ -12,6 +12,7 @@ use innkeeper_model::problem::FieldError;
 use crate::auth::{By, Tenant};
 use crate::fields::Fields;
 use crate::json::JsonBody;
+use crate::paging::PageQuery;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
@@ -32,9 +33,10 @@ pub(crate) async fn stats(
 
 pub(crate) async fn presets(
     State(api): State<Arc<Api>>,
-    Query(()): Query<()>,
+    Query(page): Query<PageQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(wire::Page::<wire::Preset>::whole(api.runner.presets().await?)))
+    let presets = api.runner.presets().await?;
+    Ok(Json(page.of::<_, wire::Preset>(presets, |preset| preset.name.as_str())))
 }
 
 pub(crate) async fn put_preset(

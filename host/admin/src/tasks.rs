@@ -6,22 +6,25 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use innkeeper_model::id::{TaskId, TenantId};
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::task::{Task, TaskStatus};
 use innkeeper_model::task_config::TaskConfig;
 use innkeeper_model::topic::EventName;
-use innkeeper_store::TaskFilter;
+use innkeeper_runner::ManualRequest;
+use innkeeper_store::{Skip, TaskFilter};
 use serde_json::Value;
 
 use crate::auth::Tenant;
 use crate::dry_run::DryRun;
+use crate::etag::{If, tagged};
 use crate::fields::Fields;
 use crate::id::{Id, path_segment};
+use crate::idempotency::{IdempotencyKey, agree};
 use crate::json::{JsonBody, OptionalJsonBody};
 use crate::problem::Problem;
-use crate::query::{FromQuery, Limit, Parameters, Query};
+use crate::query::{FromQuery, Parameters, Query};
 use crate::router::Api;
 use crate::wire;
 
@@ -36,7 +39,8 @@ pub(crate) async fn create(
     let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
     let task = api.runner.create_task(&tenant, config).await?;
     let location = format!("/v1/tasks/{}", path_segment(task.definition.id.as_str()));
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(api.show(&tenant, task))))
+    let tag = tagged(&task.tag());
+    Ok((StatusCode::CREATED, tag, [(LOCATION, location)], Json(api.show(&tenant, task))))
 }
 
 pub(crate) async fn list(
@@ -55,9 +59,9 @@ pub(crate) async fn show(
     Id(id): Id<TaskId>,
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
-    let task = api.show(&tenant, api.runner.get_task(&tenant, &id).await?);
+    let task = api.runner.get_task(&tenant, &id).await?;
     let waiting_for = api.runner.why(&tenant, &id).await?;
-    Ok(Json(wire::TaskAndWhy { task, waiting_for }))
+    Ok((tagged(&task.tag()), Json(wire::TaskAndWhy { task: api.show(&tenant, task), waiting_for })))
 }
 
 /// Creates the task, or defines it anew. The body's `id` may be left out; if it is there it is the path's. A dry run only
@@ -67,8 +71,9 @@ pub(crate) async fn replace(
     Tenant(tenant): Tenant,
     Id(id): Id<TaskId>,
     Query(DryRun { is_dry, assumed }): Query<DryRun>,
+    If(precondition): If,
     JsonBody(mut body): JsonBody,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     if let Value::Object(fields) = &mut body {
         let given = fields.entry("id").or_insert_with(|| id.as_str().into());
         if given != id.as_str() {
@@ -78,20 +83,22 @@ pub(crate) async fn replace(
     }
     let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
     if is_dry {
-        let task = api.runner.try_task(&tenant, config, &assumed).await?;
-        return Ok((StatusCode::OK, Json(api.show(&tenant, task))));
+        let task = api.runner.try_task(&tenant, config, &assumed, &precondition).await?;
+        // It has no tag: it is not there.
+        return Ok(Json(api.show(&tenant, task)).into_response());
     }
-    let (task, is_new) = api.runner.replace_task(&tenant, config).await?;
+    let (task, is_new) = api.runner.replace_task_if(&tenant, config, precondition).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(api.show(&tenant, task))))
+    Ok((status, tagged(&task.tag()), Json(api.show(&tenant, task))).into_response())
 }
 
 pub(crate) async fn delete(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     Id(id): Id<TaskId>,
+    If(precondition): If,
 ) -> Result<StatusCode, Problem> {
-    api.runner.delete_task(&tenant, &id).await?;
+    api.runner.delete_task_if(&tenant, &id, precondition).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -101,7 +108,8 @@ pub(crate) async fn pause(
     Id(id): Id<TaskId>,
 ) -> Result<impl IntoResponse, Problem> {
     api.runner.pause_task(&tenant, &id).await?;
-    Ok(Json(api.show(&tenant, api.runner.get_task(&tenant, &id).await?)))
+    let task = api.runner.get_task(&tenant, &id).await?;
+    Ok((tagged(&task.tag()), Json(api.show(&tenant, task))))
 }
 
 pub(crate) async fn resume(
@@ -110,17 +118,19 @@ pub(crate) async fn resume(
     Id(id): Id<TaskId>,
 ) -> Result<impl IntoResponse, Problem> {
     api.runner.resume_task(&tenant, &id).await?;
-    Ok(Json(api.show(&tenant, api.runner.get_task(&tenant, &id).await?)))
+    let task = api.runner.get_task(&tenant, &id).await?;
+    Ok((tagged(&task.tag()), Json(api.show(&tenant, task))))
 }
 
 pub(crate) async fn run(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     Id(id): Id<TaskId>,
+    IdempotencyKey(key): IdempotencyKey,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<impl IntoResponse, Problem> {
-    let (event, data) = read_occasion(body).map_err(Problem::invalid)?;
-    let run_id = api.runner.run_task(&tenant, &id, event, data).await?;
+    let request = read_request(body, key).map_err(Problem::invalid)?;
+    let run_id = api.runner.start_task(&tenant, &id, request).await?;
     Ok((StatusCode::ACCEPTED, Json(wire::Started { run_id })))
 }
 
@@ -139,10 +149,11 @@ pub(crate) async fn skips(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     Id(id): Id<TaskId>,
-    Query(Limit(limit)): Query<Limit>,
+    Query(SkipQuery { before, limit }): Query<SkipQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    let skips = api.runner.skips(&tenant, &id, limit).await?;
-    Ok(Json(wire::Page::<wire::Skip>::whole(skips)))
+    let skips = api.runner.skips_before(&tenant, &id, before, limit + 1).await?;
+    let cursor = |(id, _): &(i64, Skip)| id.to_string();
+    Ok(Json(wire::Page::first(skips, limit, cursor, |(_, skip)| wire::Skip::from(skip))))
 }
 
 impl Api {
@@ -160,16 +171,20 @@ fn name_the_body(mut problems: Vec<FieldError>) -> Vec<FieldError> {
     problems
 }
 
-/// The event and the data that a manual run is given: `{event?, data?}`.
-fn read_occasion(body: Option<Value>) -> Result<(Option<String>, Option<Value>), Vec<FieldError>> {
-    let Some(body) = body else { return Ok((None, None)) };
+/// What a manual run is given: `{event?, data?, idempotencyKey?}`, and the key of the header.
+fn read_request(body: Option<Value>, header: Option<String>) -> Result<ManualRequest, Vec<FieldError>> {
+    let Some(body) = body else {
+        return Ok(ManualRequest { idempotency_key: header, ..ManualRequest::default() });
+    };
     let mut problems = Vec::new();
-    let mut fields = Fields::new("", body, &["event", "data"], &mut problems);
+    let mut fields = Fields::new("", body, &["event", "data", "idempotencyKey"], &mut problems);
     let (event, data) = (fields.text("event"), fields.value("data"));
+    let key = agree(header, fields.text("idempotencyKey"));
     if let Some(Err(error)) = event.as_ref().map(|event| event.parse::<EventName>()) {
         problems.push(FieldError::new("event", "invalid_event_name", error.to_string()));
     }
-    if problems.is_empty() { Ok((event, data)) } else { Err(problems) }
+    let idempotency_key = key.map_err(|problem| problems.push(problem)).unwrap_or_default();
+    if problems.is_empty() { Ok(ManualRequest { event, data, idempotency_key }) } else { Err(problems) }
 }
 
 /// `status`, `type`, `limit`, `cursor`.
@@ -190,6 +205,20 @@ impl FromQuery for TaskQuery {
             limit: limit + 1,
         };
         Self { filter, limit }
+    }
+}
+
+/// `limit` and `cursor`.
+pub(crate) struct SkipQuery {
+    before: Option<i64>,
+    limit: u32,
+}
+
+impl FromQuery for SkipQuery {
+    const KEYS: &'static [&'static str] = &["limit", "cursor"];
+
+    fn read(parameters: &mut Parameters) -> Self {
+        Self { before: parameters.cursor(), limit: parameters.limit() }
     }
 }
 

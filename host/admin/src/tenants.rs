@@ -16,22 +16,24 @@ use innkeeper_runner::TenantView;
 use innkeeper_store::TenantUsage;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::auth::Tenant;
 use crate::fields::Fields;
 use crate::id::Id;
 use crate::json::JsonBody;
 use crate::limits::{self, EffectiveLimits};
+use crate::openapi::{bodies, values};
+use crate::paging::PageQuery;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
-use crate::wire::Page;
 
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
-    Query(()): Query<()>,
+    Query(page): Query<PageQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(Page::<Shown>::whole(api.runner.tenants())))
+    Ok(Json(page.of::<_, Shown>(api.runner.tenants(), |tenant| tenant.tenant.id.as_str())))
 }
 
 pub(crate) async fn create(
@@ -106,17 +108,24 @@ async fn with_usage(api: &Api, id: &TenantId) -> Result<Json<Shown>, Problem> {
 }
 
 /// A tenant: what is set for it, what holds for it, and what it uses.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+#[schema(as = Tenant)]
+pub(crate) struct Shown {
+    #[schema(value_type = values::TenantId)]
     id: TenantId,
+    #[schema(value_type = values::TenantStatusName)]
     status: TenantStatus,
+    #[schema(value_type = values::Instant)]
     created_at: Timestamp,
     weight: u32,
     timezone: Option<String>,
+    #[schema(value_type = bodies::LimitsConfig)]
     limits: Map<String, Value>,
     effective_limits: EffectiveLimits,
+    #[schema(value_type = bodies::QuotasConfig)]
     quotas: QuotaWishes,
+    #[schema(value_type = values::EffectiveQuotas)]
     effective_quotas: Quotas,
     running: u32,
     queued_runs: u64,
@@ -126,8 +135,9 @@ struct Shown {
 }
 
 /// What a tenant has stored.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TenantUsage)]
 struct Usage {
     tasks: u64,
     plugins: u64,

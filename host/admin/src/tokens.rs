@@ -14,28 +14,30 @@ use innkeeper_schedule::duration::parse_duration;
 use innkeeper_store::Token;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::auth::{By, Identity, Tenant};
 use crate::fields::Fields;
 use crate::id::Id;
 use crate::json::JsonBody;
+use crate::openapi::values;
+use crate::paging::NumberedQuery;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
-use crate::wire::Page;
 
 /// The tenant's tokens; the operator sees its own beside them.
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     By(identity): By,
-    Query(()): Query<()>,
+    Query(page): Query<NumberedQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut tokens = api.runner.tokens(Some(&tenant));
     if identity.tenant.is_none() {
         tokens.extend(api.runner.tokens(None));
     }
-    Ok(Json(Page::<Shown>::whole(tokens)))
+    Ok(Json(page.of::<_, Shown>(tokens)))
 }
 
 pub(crate) async fn create(
@@ -124,16 +126,23 @@ impl Wanted {
 }
 
 /// A token without its secret, of which nothing is left.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+#[schema(as = Token)]
+pub(crate) struct Shown {
+    #[schema(value_type = values::TokenId)]
     id: TokenId,
     /// `null` is the operator.
+    #[schema(value_type = Option<values::TenantId>)]
     tenant: Option<TenantId>,
     name: String,
+    #[schema(value_type = values::RoleName)]
     role: Role,
+    #[schema(value_type = values::Instant)]
     created_at: Timestamp,
+    #[schema(value_type = Option<values::Instant>)]
     expires_at: Option<Timestamp>,
+    #[schema(value_type = Option<values::Instant>)]
     last_used_at: Option<Timestamp>,
 }
 
@@ -152,8 +161,9 @@ impl From<Token> for Shown {
 }
 
 /// A token with its secret.
-#[derive(Serialize)]
-struct Issued {
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssuedToken)]
+pub(crate) struct Issued {
     #[serde(flatten)]
     token: Shown,
     secret: String,

@@ -14,6 +14,7 @@ use innkeeper_store::{BucketSize, Condition, KeySize};
 use crate::auth::Tenant;
 use crate::body;
 use crate::id::{PathText, PathTexts, path_segment};
+use crate::paging::PageQuery;
 use crate::problem::Problem;
 use crate::query::{FromQuery, Parameters, Query};
 use crate::router::Api;
@@ -41,9 +42,13 @@ impl FromQuery for Keys {
 pub(crate) async fn buckets(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
-    Query(()): Query<()>,
+    Query(page): Query<PageQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(Page::<BucketSize>::whole(api.runner.buckets(&tenant).await?)))
+    Ok(Json(
+        page.of::<BucketSize, BucketSize>(api.runner.buckets(&tenant).await?, |bucket| {
+            bucket.bucket.as_str()
+        }),
+    ))
 }
 
 pub(crate) async fn keys(

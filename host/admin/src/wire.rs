@@ -4,12 +4,11 @@
 //! instants, names of states, receipts, log lines) are written as the model writes them.
 
 mod operations;
+mod trail;
 
-use innkeeper_model::execution::{self, ExecutionStatus, FailureKind, Receipt};
-use innkeeper_model::id::{Digest, EventId, ExecutionId, PluginName, RunId, TaskId};
+use innkeeper_model::id::{Digest, EventId, PluginName, RunId, TaskId};
 use innkeeper_model::limits::Limits;
 use innkeeper_model::retry::{self, Backoff};
-use innkeeper_model::run::TriggerKind;
 use innkeeper_model::task::{
     self, Misfire, Overlap, RateOverflow, RateStrategy, TaskStatus, TaskType, Trigger,
 };
@@ -20,12 +19,17 @@ use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::{self as store, EventReceipt, SkipReason};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::openapi::values;
+
+pub(crate) use trail::{DueTime, ExecutionEnded, RedriveAnswer, Repeated, TrailEntry, Upcoming};
 
 pub(crate) use self::operations::{Admitted, Database};
 use crate::limits::EffectiveLimits;
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
     items: Vec<T>,
@@ -37,6 +41,11 @@ impl<T> Page<T> {
     /// A whole list.
     pub(crate) fn whole<S: Into<T>>(items: Vec<S>) -> Self {
         Self { items: items.into_iter().map(Into::into).collect(), next_cursor: None }
+    }
+
+    /// Some of a list, and where it goes on.
+    pub(crate) fn part<S: Into<T>>(items: Vec<S>, next_cursor: Option<String>) -> Self {
+        Self { items: items.into_iter().map(Into::into).collect(), next_cursor }
     }
 
     /// The first `limit` of `items`, of which one more was asked for to know whether there are more.
@@ -55,45 +64,61 @@ impl<T> Page<T> {
 }
 
 /// A task: the specification's columns, then what it has beyond them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Task {
+    #[schema(value_type = values::TaskId)]
     id: TaskId,
     name: Option<String>,
+    #[schema(value_type = values::TaskTypeName)]
     r#type: TaskType,
     preset: Option<String>,
     cron: Option<String>,
     at: Option<String>,
     timezone: String,
+    #[schema(value_type = Option<values::Instant>)]
     next_run_at: Option<Timestamp>,
+    #[schema(value_type = Option<values::Instant>)]
     last_run_at: Option<Timestamp>,
     attempts: u32,
     max_attempts: u32,
     rate_count: u32,
+    #[schema(value_type = Option<values::Instant>)]
     rate_window: Option<Timestamp>,
+    #[schema(value_type = values::TaskStatusName)]
     status: TaskStatus,
     is_paused: bool,
+    #[schema(value_type = values::Metadata)]
     metadata: Option<Box<RawValue>>,
+    #[schema(value_type = values::Instant)]
     created_at: Timestamp,
     /// Why the host has paused it; `null` if it is not paused, or somebody else did.
     pause_reason: Option<String>,
     on_event: Option<String>,
+    #[schema(value_type = Option<values::Duration>)]
     after: Option<String>,
+    #[schema(value_type = values::PluginReference)]
     plugin: String,
     retry_policy: RetryPolicy,
     rate_limit: Option<RateLimit>,
+    #[schema(value_type = values::OverlapName)]
     overlap: Overlap,
+    #[schema(value_type = values::MisfireName)]
     misfire: Misfire,
     /// `null` means the host's.
     concurrency: Option<u32>,
     limits: EffectiveLimits,
+    #[schema(value_type = Option<values::Duration>)]
     expect_within: Option<String>,
+    #[schema(value_type = Option<String>)]
     on_failure: Option<EventName>,
+    /// Since when a success that was expected is late.
+    #[schema(value_type = Option<values::Instant>)]
     overdue_since: Option<Timestamp>,
 }
 
 /// A task, and what it waits for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TaskAndWhy {
     #[serde(flatten)]
@@ -156,15 +181,19 @@ fn trigger_fields(trigger: &Trigger) -> [Option<String>; 4] {
 }
 
 /// A retry policy, as it could have been written.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RetryPolicy {
     max_attempts: u32,
+    #[schema(value_type = values::Duration)]
     delay: String,
+    #[schema(value_type = values::BackoffName)]
     backoff: Backoff,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<values::Duration>)]
     max_retry_duration: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<values::Duration>)]
     max_delay: Option<String>,
     jitter: f64,
 }
@@ -183,11 +212,14 @@ impl From<retry::RetryPolicy> for RetryPolicy {
 }
 
 /// A rate limit, as it could have been written.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct RateLimit {
+    #[schema(value_type = values::Duration)]
     interval: String,
     limit: u32,
+    #[schema(value_type = values::StrategyName)]
     strategy: RateStrategy,
+    #[schema(value_type = values::OverflowName)]
     overflow: RateOverflow,
 }
 
@@ -199,20 +231,25 @@ impl From<task::RateLimit> for RateLimit {
 }
 
 /// The due times of a task.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DueTimes {
     #[serde(flatten)]
+    #[schema(value_type = Page<values::Instant>)]
     pub(crate) next: Page<Timestamp>,
     /// The last due time that has passed, whether or not it ran.
+    #[schema(value_type = Option<values::Instant>)]
     pub(crate) previous_run_at: Option<Timestamp>,
 }
 
 /// What did not run.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Skip {
+    #[schema(value_type = values::SkipReasonName)]
     reason: SkipReason,
+    #[schema(value_type = values::Instant)]
     from: Timestamp,
+    #[schema(value_type = values::Instant)]
     to: Timestamp,
     count: u64,
 }
@@ -223,63 +260,19 @@ impl From<store::Skip> for Skip {
     }
 }
 
-/// One row of the audit trail: the specification's columns, then ours.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Execution {
-    id: ExecutionId,
-    task_id: TaskId,
-    status: ExecutionStatus,
-    started_at: Timestamp,
-    completed_at: Option<Timestamp>,
-    error: Option<String>,
-    attempt: u32,
-    run_id: RunId,
-    kind: Option<FailureKind>,
-    trigger: TriggerKind,
-    event: Option<String>,
-    scheduled_at: Option<Timestamp>,
-    #[serde(serialize_with = "innkeeper_model::event::raw_json")]
-    output: Option<String>,
-    receipt: Option<Receipt>,
-    plugin: PluginName,
-    plugin_digest: Digest,
-}
-
-impl From<execution::Execution> for Execution {
-    fn from(execution: execution::Execution) -> Self {
-        Self {
-            id: execution.id,
-            task_id: execution.task_id,
-            status: execution.status,
-            started_at: execution.started_at,
-            completed_at: execution.completed_at,
-            error: execution.error,
-            attempt: execution.attempt,
-            run_id: execution.run_id,
-            kind: execution.kind,
-            trigger: execution.trigger,
-            event: execution.event,
-            scheduled_at: execution.scheduled_at,
-            output: execution.output,
-            receipt: execution.receipt,
-            plugin: execution.plugin,
-            plugin_digest: execution.plugin_digest,
-        }
-    }
-}
-
 /// A run that somebody started.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Started {
+    #[schema(value_type = values::RunId)]
     pub(crate) run_id: RunId,
 }
 
 /// What became of a published event.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Published {
+    #[schema(value_type = values::EventId)]
     event_id: EventId,
     runs: u32,
     /// Whether one with the same idempotency key had been published before: then this one did nothing.
@@ -294,14 +287,18 @@ impl From<EventReceipt> for Published {
 }
 
 /// A plugin and its active version.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Plugin {
+    #[schema(value_type = values::PluginName)]
     name: PluginName,
+    #[schema(value_type = values::Digest)]
     digest: Digest,
     size: u64,
     imports: Vec<String>,
+    #[schema(value_type = values::Instant)]
     created_at: Timestamp,
+    #[schema(value_type = values::Instant)]
     updated_at: Timestamp,
 }
 
@@ -319,14 +316,15 @@ impl From<store::Plugin> for Plugin {
 }
 
 /// A plugin that was released from quarantine.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Released {
     /// The tasks that were paused for it.
+    #[schema(value_type = Vec<values::TaskId>)]
     pub(crate) resumed: Vec<TaskId>,
 }
 
 /// A named schedule.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Preset {
     name: String,
     description: String,
@@ -340,18 +338,21 @@ impl From<store::Preset> for Preset {
 }
 
 /// When a schedule would be due.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Preview {
+    #[schema(value_type = Vec<values::Instant>)]
     pub(crate) next: Vec<Timestamp>,
     /// The latest first.
+    #[schema(value_type = Vec<values::Instant>)]
     pub(crate) previous: Vec<Timestamp>,
 }
 
 /// The runner's counts, and what host this is.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stats {
     #[serde(flatten)]
+    #[schema(value_type = values::TaskStats)]
     pub(crate) tasks: TaskStats,
     /// For the operator: it says how much all tenants keep.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -362,7 +363,7 @@ pub(crate) struct Stats {
 }
 
 /// The answer to a probe.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Condition {
     pub(crate) status: &'static str,
 }

@@ -18,6 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long a download may take.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_hours(24);
+/// How long a stream may take: longer than anybody watches.
+const STREAM_TIMEOUT: Duration = Duration::from_hours(10_000);
 /// Items of one page of a list at most.
 const PAGE_MAX: usize = 100;
 
@@ -178,6 +180,29 @@ impl Client {
                 return Ok((items, more));
             }
         }
+    }
+
+    /// Begins an answer that goes on, after what `last` says was read of it before.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn open(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        last: Option<&str>,
+    ) -> Result<reqwest::Response, Failure> {
+        let mut request = self.request(Method::GET, path, query).timeout(STREAM_TIMEOUT);
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last);
+        }
+        let answer = request.send().await.map_err(|error| self.unreachable(error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = answer.bytes().await.map_err(|error| self.unreachable(error))?;
+        Err(Failure::Refused(Problem::from_answer(status.as_u16(), &body)))
     }
 
     fn request(&self, method: Method, path: &[&str], query: &[(&str, String)]) -> RequestBuilder {

@@ -1,10 +1,11 @@
-//! `event`: publishing.
+//! `event`: publishing and watching.
 
 use serde_json::json;
 
 use crate::args::{EventVerb, Publish};
 use crate::client::Client;
 use crate::exit::Failure;
+use crate::follow;
 use crate::output::{Output, count, json_text};
 
 /// Does what the verb says.
@@ -14,6 +15,7 @@ use crate::output::{Output, count, json_text};
 pub(crate) async fn run(verb: EventVerb, client: &Client, output: Output) -> Result<(), Failure> {
     match verb {
         EventVerb::Publish(publish) => publish_one(publish, client, output).await,
+        EventVerb::Tail(tail) => follow::tail(&tail.pattern, tail.count, client, output).await,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::args::ExecutionVerb;
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::output::{Column, Output, bytes, fields, fuel, json_text, millis, printable, short_time, time};
+use crate::{follow, replays};
 
 /// How executions are listed.
 pub(crate) const COLUMNS: [Column; 6] = [
@@ -31,7 +32,16 @@ pub(crate) async fn run(verb: ExecutionVerb, client: &Client, output: Output) ->
             let execution = client.post(&["executions", &id.to_string(), "cancel"], None).await?;
             output.done(&execution, |_| format!("{id} is told to stop"))?;
         }
-        ExecutionVerb::Logs { id } => {
+        ExecutionVerb::List(filter) => replays::list(filter, client, output).await?,
+        ExecutionVerb::Redrive(wish) => replays::redrive(wish, client, output).await?,
+        ExecutionVerb::Replay { id } => {
+            let answer = client.post(&["executions", &id.to_string(), "replay"], None).await?;
+            output.done(&answer, |answer| format!("it runs again: run {}", json_text(&answer["runId"])))?;
+        }
+        ExecutionVerb::Logs { id, follow } => {
+            if follow {
+                follow::wait_for_end(&id, client).await?;
+            }
             let logs = client.get(&["executions", &id.to_string(), "logs"], &[]).await?;
             output.answer(&logs, lines)?;
         }
@@ -82,6 +92,9 @@ fn describe(execution: &Value) -> String {
         ("status", text("status")),
         ("failure", text("kind")),
         ("error", text("error")),
+        ("ended its run", if execution["final"] == true { "yes".to_owned() } else { String::new() }),
+        ("repeats", text("replayOf")),
+        ("repeated by", text("replayedBy")),
         ("attempt", text("attempt")),
         ("trigger", text("trigger")),
         ("event", text("event")),

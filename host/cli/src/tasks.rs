@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::args::{ListExecutions, ListTasks, Run, TaskVerb};
 use crate::client::Client;
-use crate::executions;
 use crate::exit::Failure;
 use crate::output::{Column, Output, columns, count, fields, json_text, short_time, table, time};
+use crate::{executions, replays};
 
 const COLUMNS: [Column; 7] = [
     Column::new("ID", |task| json_text(&task["id"])),
@@ -61,6 +61,7 @@ pub(crate) async fn run(verb: TaskVerb, client: &Client, output: Output) -> Resu
             };
             output.list((skips, false), &SKIP_COLUMNS, "nothing was skipped")?;
         }
+        TaskVerb::Upcoming(window) => replays::upcoming(window, client, output).await?,
         TaskVerb::List(filter) => list(filter, client, output).await?,
         TaskVerb::Get { id } => {
             let task = client.get(&["tasks", id.as_str()], &[]).await?;

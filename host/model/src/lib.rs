@@ -17,6 +17,7 @@ pub mod key_value;
 pub mod limits;
 pub mod measure;
 pub mod overlap;
+pub mod precondition;
 pub mod problem;
 pub mod quarantine;
 pub mod quota;

@@ -338,6 +338,17 @@ pub struct Task {
     pub overdue_since: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
+    /// How often it was defined, paused or resumed, its creation included.
+    pub revision: u64,
+}
+
+impl Task {
+    /// Names the definition, as a precondition knows it: it changes with the definition, and is another one if the task
+    /// is deleted and created again.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        format!("{:x}-{}", self.created_at.as_millis(), self.revision)
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use innkeeper_model::topic::{PatternIndex, TopicPattern};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::feed::{Feeds, Follower, Position};
+
 /// Messages that may wait for one subscriber.
 const QUEUE_MAX: usize = 1024;
 
@@ -28,6 +30,24 @@ pub enum Message {
     Task(TaskChange),
     /// An execution ended.
     Execution(Arc<ExecutionEnded>),
+}
+
+impl Message {
+    /// Roughly how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let own = size_of::<Self>();
+        match self {
+            Self::Event(event) => own + size_of::<Event>() + event.event.as_str().len() + text(&event.data),
+            Self::Task(change) => own + change.task_id.as_str().len(),
+            Self::Execution(ended) => {
+                let lines = ended.logs.iter().map(|line| size_of::<LogLine>() + line.message.len());
+                let execution = &ended.execution;
+                let texts = text(&execution.output) + text(&execution.error) + text(&execution.event);
+                own + size_of::<ExecutionEnded>() + texts + lines.sum::<usize>()
+            }
+        }
+    }
 }
 
 /// What happened to a task.
@@ -76,6 +96,7 @@ pub struct Bus(Arc<Shared>);
 struct Shared {
     subscribers: Mutex<Subscribers>,
     count: AtomicUsize,
+    feeds: Arc<Feeds>,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +134,23 @@ impl Bus {
         }
     }
 
+    /// Reads a tenant's messages on topics that match one of `patterns`, after `after` if that is known. `id` names the
+    /// window of its messages if there is none yet.
+    pub(crate) fn follow(
+        &self,
+        tenant: &TenantId,
+        patterns: Vec<TopicPattern>,
+        after: Option<Position>,
+        id: u64,
+    ) -> Follower {
+        self.0.feeds.follow(tenant, patterns, after, id)
+    }
+
+    /// Forgets the messages of a tenant that is gone; who reads them hears nothing more.
+    pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
+        self.0.feeds.forget(tenant);
+    }
+
     /// How many subscriptions there are.
     #[must_use]
     pub fn subscribers(&self) -> usize {
@@ -122,21 +160,24 @@ impl Bus {
     /// How many subscriptions of the tenant there are.
     #[must_use]
     pub fn subscribers_of(&self, tenant: &TenantId) -> usize {
-        self.lock().patterns.get(tenant).map_or(0, PatternIndex::len)
+        let subscriptions = self.lock().patterns.get(tenant).map_or(0, PatternIndex::len);
+        subscriptions + self.0.feeds.readers(tenant)
     }
 
     /// Tells the tenant's subscribers of `topic`. The message is made only if somebody listens.
     pub(crate) fn publish(&self, tenant: &TenantId, topic: &str, message: impl FnOnce() -> Message) {
-        if self.subscribers() == 0 {
+        let is_kept = self.0.feeds.keeps(tenant);
+        let listeners = if self.subscribers() == 0 { Vec::new() } else { self.listeners(tenant, topic) };
+        if listeners.is_empty() && !is_kept {
             return;
         }
-        let listeners = self.listeners(tenant, topic);
-        let Some((last, others)) = listeners.split_last() else { return };
         let message = message();
-        for queue in others {
+        for queue in &listeners {
             queue.deliver(message.clone());
         }
-        last.deliver(message);
+        if is_kept {
+            self.0.feeds.push(tenant, topic, message);
+        }
     }
 
     fn listeners(&self, tenant: &TenantId, topic: &str) -> Vec<Queue> {
@@ -198,7 +239,11 @@ impl Drop for Subscription {
 
 #[cfg(test)]
 mod tests {
+    use innkeeper_model::id::EventId;
+    use innkeeper_model::time::Timestamp;
+
     use super::*;
+    use crate::feed::Heard;
 
     fn change(id: &str) -> Message {
         Message::Task(TaskChange { task_id: id.parse().expect("an id"), change: ChangeKind::Created })
@@ -224,6 +269,71 @@ mod tests {
         drop(mine);
         assert_eq!(bus.subscribers(), 0);
         bus.publish(&tenant("a"), "task:x", || unreachable!("nobody listens"));
+    }
+
+    #[tokio::test]
+    async fn readers_hear_their_topics_and_go_on_where_they_were() {
+        let bus = Bus::default();
+        let topics = || vec![pattern("task:*"), pattern("event:a")];
+        bus.publish(&tenant("a"), "task:x", || unreachable!("nobody reads"));
+        let mut reader = bus.follow(&tenant("a"), topics(), None, 1);
+        bus.publish(&tenant("a"), "task:x", || change("first"));
+        bus.publish(&tenant("a"), "event:b", || change("of-no-interest"));
+        bus.publish(&tenant("b"), "task:x", || unreachable!("nobody reads of this tenant"));
+        let Heard::Messages(heard) = reader.next().await else { panic!("messages") };
+        assert_eq!(heard.iter().map(|(_, message)| message.clone()).collect::<Vec<_>>(), [change("first")]);
+        let position = reader.position();
+        assert_eq!(position.to_string().parse(), Ok(position));
+        drop(reader);
+        bus.publish(&tenant("a"), "task:x", || change("while-away"));
+        let mut back = bus.follow(&tenant("a"), topics(), Some(position), 2);
+        let Heard::Messages(heard) = back.next().await else { panic!("messages") };
+        assert_eq!((heard.len(), back.is_reset()), (1, false));
+        assert_eq!(bus.subscribers_of(&tenant("a")), 1);
+        let other_process = "ff-1".parse().expect("a position");
+        let mut lost = bus.follow(&tenant("a"), topics(), Some(other_process), 3);
+        let Heard::Messages(heard) = lost.next().await else { panic!("messages") };
+        assert_eq!((heard.len(), lost.is_reset()), (2, true), "all that is kept, and a warning");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_too_slow_is_told_how_much_it_missed() {
+        let bus = Bus::default();
+        let mut slow = bus.follow(&tenant("a"), vec![pattern("*")], None, 1);
+        for _ in 0..4096 + 7 {
+            bus.publish(&tenant("a"), "task:x", || change("x"));
+        }
+        assert_eq!(slow.next().await, Heard::Missed(7));
+        let Heard::Messages(heard) = slow.next().await else { panic!("messages") };
+        assert_eq!(heard.len(), 256, "as many as are taken at once");
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_bytes_and_forgotten_when_nobody_can_come_back() {
+        let bus = Bus::default();
+        let event = |bytes: usize| {
+            let (at, data) = (Timestamp::from_millis(0), Some("x".repeat(bytes)));
+            let (id, event) = (EventId::new(at, [0; 10]), "big".parse().expect("a name"));
+            move || Message::Event(Arc::new(Event { id, event, data, published_at: at }))
+        };
+        let reader = bus.follow(&tenant("a"), vec![pattern("*")], None, 1);
+        let start = reader.position();
+        for _ in 0..5 {
+            bus.publish(&tenant("a"), "event:big", event(1 << 20));
+        }
+        assert!(
+            bus.follow(&tenant("a"), vec![], Some(start), 2).position() == start,
+            "the id is still known"
+        );
+        drop(reader);
+        for _ in 0..3 {
+            bus.publish(&tenant("a"), "event:big", event(1 << 20));
+        }
+        assert!(bus.0.feeds.keeps(&tenant("a")), "somebody could come back");
+        for _ in 0..2 {
+            bus.publish(&tenant("a"), "event:big", event(1 << 20));
+        }
+        assert!(!bus.0.feeds.keeps(&tenant("a")), "nobody could any more");
     }
 
     #[tokio::test]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use innkeeper_model::id::{PluginName, TenantId};
+use innkeeper_model::precondition::Precondition;
 use innkeeper_model::sandbox::Admission;
 use innkeeper_model::task::{Task, TaskStatus};
 use innkeeper_model::task_config::TaskConfig;
-use innkeeper_store::NewTask;
+use innkeeper_store::{NewTask, StoreError};
 
 use crate::error::RunnerError;
 use crate::task_runner::TaskRunner;
@@ -15,14 +16,17 @@ impl TaskRunner {
     /// The task that would be stored for a config. Handlers named in `assumed` need not exist: they are about to be pushed.
     ///
     /// # Errors
-    /// [`RunnerError::Invalid`] with every problem of the config.
+    /// [`RunnerError::Invalid`] with every problem of the config; [`StoreError::Precondition`] if the task is not as demanded.
     pub async fn try_task(
         &self,
         tenant: &TenantId,
         config: TaskConfig,
         assumed: &[PluginName],
+        precondition: &Precondition,
     ) -> Result<Task, RunnerError> {
         let new = self.check(tenant, config, assumed).await?;
+        let before = self.0.store.task(tenant, &new.definition.id).await?;
+        precondition.check(before.as_ref().map(Task::tag).as_deref()).map_err(StoreError::from)?;
         Ok(as_task(new))
     }
 
@@ -52,5 +56,6 @@ fn as_task(new: NewTask) -> Task {
         pause_reason: None,
         overdue_since: None,
         created_at,
+        revision: 1,
     }
 }

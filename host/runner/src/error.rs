@@ -22,6 +22,14 @@ pub enum RunnerError {
         /// The nearest name of one that exists.
         near: Option<String>,
     },
+    /// It cannot be done as things are.
+    #[error("{detail}")]
+    Conflict {
+        /// The reason's name.
+        code: &'static str,
+        /// The reason in words.
+        detail: String,
+    },
     /// The execution has ended already.
     #[error("the execution `{0}` is not running")]
     NotRunning(String),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use innkeeper_model::id::{PluginName, TenantId};
-use innkeeper_store::{Plugin, PluginPolicy, PluginPut, PluginVersion, TenantUsage};
+use innkeeper_model::precondition::Precondition;
+use innkeeper_store::{Plugin, PluginPolicy, PluginPut, PluginVersion, StoreError, TenantUsage};
 
 use crate::error::RunnerError;
 use crate::state::Shared;
@@ -21,6 +22,20 @@ impl TaskRunner {
         name: PluginName,
         component: Arc<[u8]>,
     ) -> Result<(Plugin, PluginPut), RunnerError> {
+        self.push_plugin_if(tenant, name, component, Precondition::None).await
+    }
+
+    /// As [`TaskRunner::push_plugin`], if the plugin is as `precondition` demands; its tag is its active digest.
+    ///
+    /// # Errors
+    /// Also [`StoreError::Precondition`] if it is not.
+    pub async fn push_plugin_if(
+        &self,
+        tenant: &TenantId,
+        name: PluginName,
+        component: Arc<[u8]>,
+        precondition: Precondition,
+    ) -> Result<(Plugin, PluginPut), RunnerError> {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
         self.0.admit_upload(&kept)?;
@@ -31,7 +46,7 @@ impl TaskRunner {
             ..TenantUsage::default()
         };
         self.0.admit_stored(&kept, more).await?;
-        let (plugin, put) = push(&self.0, tenant, name, component).await?;
+        let (plugin, put) = push(&self.0, tenant, name, component, precondition).await?;
         if put == PluginPut::Activated {
             kept.meters.add(more);
             // What is quarantined may be in use no longer.
@@ -74,7 +89,20 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is none; [`innkeeper_store::StoreError::PluginInUse`] if tasks name it.
     pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<(), RunnerError> {
-        let deleted = self.0.store.delete_plugin(tenant, name).await?;
+        self.delete_plugin_if(tenant, name, Precondition::None).await
+    }
+
+    /// As [`TaskRunner::delete_plugin`], if the plugin is as `precondition` demands.
+    ///
+    /// # Errors
+    /// Also [`StoreError::Precondition`] if it is not.
+    pub async fn delete_plugin_if(
+        &self,
+        tenant: &TenantId,
+        name: &PluginName,
+        precondition: Precondition,
+    ) -> Result<(), RunnerError> {
+        let deleted = self.0.store.delete_plugin(tenant, name, precondition).await?;
         self.0.policies.keep(tenant, name, PluginPolicy::default());
         if let Some(meters) = self.0.meters(tenant).filter(|_| deleted) {
             meters.plugin_deleted();
@@ -89,11 +117,17 @@ async fn push(
     tenant: &TenantId,
     name: PluginName,
     component: Arc<[u8]>,
+    precondition: Precondition,
 ) -> Result<(Plugin, PluginPut), RunnerError> {
+    if precondition != Precondition::None {
+        // Compiling takes long: what is bound to be refused is refused before. It is checked again with the change.
+        let active = shared.store.plugin(tenant, &name).await?.map(|plugin| plugin.digest.to_string());
+        precondition.check(active.as_deref()).map_err(StoreError::from)?;
+    }
     let admission = shared.sandbox.admit(Arc::clone(&component)).await?;
     let version =
         PluginVersion { name: name.clone(), digest: admission.digest, imports: admission.imports, component };
-    let put = shared.store.put_plugin(tenant, version, shared.clock.now()).await?;
+    let put = shared.store.put_plugin(tenant, version, precondition, shared.clock.now()).await?;
     let digest = admission.digest;
     tracing::info!(%tenant, plugin = %name, %digest, changed = put == PluginPut::Activated, "plugin.pushed");
     let stored = shared.store.plugin(tenant, &name).await?;

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::bus::{Message, Subscription};
 use crate::error::RunnerError;
+use crate::feed::{Follower, Position};
 use crate::quotas::Room;
 use crate::state::Shared;
 use crate::task_runner::TaskRunner;
@@ -48,6 +49,22 @@ impl TaskRunner {
     #[must_use]
     pub fn subscribe(&self, tenant: &TenantId, pattern: &TopicPattern) -> Subscription {
         self.0.bus.subscribe(tenant, pattern)
+    }
+
+    /// Reads the live topics that match one of `patterns`, from a window of the latest messages that its readers share:
+    /// those after `after` if they are still there, only new ones if that is `None`.
+    #[must_use]
+    pub fn follow(
+        &self,
+        tenant: &TenantId,
+        patterns: Vec<TopicPattern>,
+        after: Option<Position>,
+    ) -> Follower {
+        let unique = |at: Timestamp, random: [u8; 10]| {
+            let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+            millis << 16 | u64::from(u16::from_be_bytes([random[0], random[1]]))
+        };
+        self.0.bus.follow(tenant, patterns, after, self.0.ids.next(unique))
     }
 }
 
@@ -131,8 +148,8 @@ fn check(
         problem("data", "too_large", format!("is {bytes} bytes; at most {max} are taken"));
     }
     let key = publication.idempotency_key;
-    if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 200) {
-        problem("idempotencyKey", "invalid_key", "must be 1 to 200 bytes".to_owned());
+    if let Some(wrong) = key.as_deref().and_then(wrong_key) {
+        problem(&wrong.field, "invalid_key", wrong.message);
     }
     let event = event.ok().filter(|_| problems.len() == before)?;
     Some(NewEvent {
@@ -145,6 +162,12 @@ fn check(
         idempotency_key: key,
         over_quota: false,
     })
+}
+
+/// What is wrong with an idempotency key.
+pub(crate) fn wrong_key(key: &str) -> Option<FieldError> {
+    let is_valid = (1..=200).contains(&key.len());
+    (!is_valid).then(|| FieldError::new("idempotencyKey", "invalid_key", "must be 1 to 200 bytes"))
 }
 
 /// Tells live subscribers of a recorded event.

@@ -116,8 +116,23 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is no such task.
     pub async fn skips(&self, tenant: &TenantId, id: &TaskId, limit: u32) -> Result<Vec<Skip>, RunnerError> {
+        let skips = self.skips_before(tenant, id, None, limit).await?;
+        Ok(skips.into_iter().map(|(_, skip)| skip).collect())
+    }
+
+    /// As [`TaskRunner::skips`], each with its number; only those numbered below `before`.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such task.
+    pub async fn skips_before(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, Skip)>, RunnerError> {
         self.get_task(tenant, id).await?;
-        Ok(self.0.store.skips(tenant, id, limit).await?)
+        Ok(self.0.store.skips(tenant, id, before, limit).await?)
     }
 
     /// The next due times of a task, at most `count`.

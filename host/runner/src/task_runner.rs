@@ -94,6 +94,11 @@ impl TaskRunner {
         self.0.store.stopped().await;
     }
 
+    /// Resolves when the runner takes no more work.
+    pub async fn stopping(&self) {
+        self.0.stopping.cancelled().await;
+    }
+
     /// Makes the loops look at the clock now.
     pub fn wake(&self) {
         self.0.scheduled.notify_one();

@@ -3,14 +3,13 @@
 use std::sync::PoisonError;
 
 use innkeeper_model::execution::ExecutionStatus;
-use innkeeper_model::id::{ExecutionId, PluginName, RunId, TaskId, TenantId};
+use innkeeper_model::id::{ExecutionId, PluginName, TaskId, TenantId};
+use innkeeper_model::precondition::Precondition;
 use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::sandbox::StopReason;
 use innkeeper_model::task::{Task, Trigger};
 use innkeeper_model::task_config::TaskConfig;
-use innkeeper_model::topic::EventName;
-use innkeeper_store::{ManualRun, NewTask, StoreError, TenantUsage};
-use serde_json::Value;
+use innkeeper_store::{NewTask, StoreError, TenantUsage};
 
 use crate::bus::ChangeKind;
 use crate::define::{Context, define};
@@ -104,14 +103,28 @@ impl TaskRunner {
         tenant: &TenantId,
         config: TaskConfig,
     ) -> Result<(Task, bool), RunnerError> {
+        self.replace_task_if(tenant, config, Precondition::None).await
+    }
+
+    /// As [`TaskRunner::replace_task`], if the task is as `precondition` demands; its tag is [`Task::tag`].
+    ///
+    /// # Errors
+    /// Also [`StoreError::Precondition`] if it is not.
+    pub async fn replace_task_if(
+        &self,
+        tenant: &TenantId,
+        config: TaskConfig,
+        precondition: Precondition,
+    ) -> Result<(Task, bool), RunnerError> {
         let (runner, tenant) = (self.clone(), tenant.clone());
-        self.0.finish(async move { runner.replace_task_now(&tenant, config).await }).await
+        self.0.finish(async move { runner.replace_task_now(&tenant, config, precondition).await }).await
     }
 
     async fn replace_task_now(
         &self,
         tenant: &TenantId,
         config: TaskConfig,
+        precondition: Precondition,
     ) -> Result<(Task, bool), RunnerError> {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
@@ -119,7 +132,7 @@ impl TaskRunner {
         if self.0.store.task(tenant, &new.definition.id).await?.is_none() {
             self.0.admit_stored(&kept, tasks(1)).await?;
         }
-        let replaced = match self.0.store.replace_task(tenant, new).await {
+        let replaced = match self.0.store.replace_task(tenant, new, precondition).await {
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
             stored => stored?,
         };
@@ -201,14 +214,32 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::NotFound`] if there is no such task.
     pub async fn delete_task(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
-        let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
-        self.0.finish(async move { runner.delete_task_now(&tenant, &id).await }).await
+        self.delete_task_if(tenant, id, Precondition::None).await
     }
 
-    async fn delete_task_now(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
+    /// As [`TaskRunner::delete_task`], if the task is as `precondition` demands.
+    ///
+    /// # Errors
+    /// Also [`StoreError::Precondition`] if it is not.
+    pub async fn delete_task_if(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        precondition: Precondition,
+    ) -> Result<(), RunnerError> {
+        let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
+        self.0.finish(async move { runner.delete_task_now(&tenant, &id, precondition).await }).await
+    }
+
+    async fn delete_task_now(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        precondition: Precondition,
+    ) -> Result<(), RunnerError> {
         let shared = &self.0;
         let task = self.get_task(tenant, id).await?;
-        let deleted = shared.store.delete_task(tenant, id, shared.clock.now()).await?;
+        let deleted = shared.store.delete_task(tenant, id, precondition, shared.clock.now()).await?;
         let deleted = deleted.ok_or_else(|| RunnerError::not_found("task", id))?;
         shared.lock_queue().forget(tenant, id);
         if let Some(meters) = shared.meters(tenant) {
@@ -233,50 +264,6 @@ impl TaskRunner {
             return Ok(());
         }
         Err(RunnerError::NotRunning(id.to_string()))
-    }
-
-    /// Starts a run now, with the event name and data given. A paused task's run waits until it is resumed.
-    ///
-    /// # Errors
-    /// [`RunnerError::NotFound`] if there is no such task; [`RunnerError::Invalid`] if the data is too large.
-    pub async fn run_task(
-        &self,
-        tenant: &TenantId,
-        id: &TaskId,
-        event: Option<String>,
-        data: Option<Value>,
-    ) -> Result<RunId, RunnerError> {
-        let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
-        self.0.finish(async move { runner.run_task_now(&tenant, &id, event, data).await }).await
-    }
-
-    async fn run_task_now(
-        &self,
-        tenant: &TenantId,
-        id: &TaskId,
-        event: Option<String>,
-        data: Option<Value>,
-    ) -> Result<RunId, RunnerError> {
-        self.refuse_when_stopping()?;
-        let shared = &self.0;
-        if let Some(Err(error)) = event.as_ref().map(|event| event.parse::<EventName>()) {
-            let problem = FieldError::new("event", "invalid_event_name", error.to_string());
-            return Err(RunnerError::Invalid(vec![problem]));
-        }
-        let data = data.filter(|data| !data.is_null()).map(|data| data.to_string());
-        let max = shared.config.event_data_bytes_max;
-        if let Some(bytes) = data.as_ref().map(String::len).filter(|bytes| *bytes > max) {
-            let message = format!("is {bytes} bytes; at most {max} are taken");
-            return Err(RunnerError::Invalid(vec![FieldError::new("data", "too_large", message)]));
-        }
-        let kept = shared.open_tenant(tenant)?;
-        let _room = shared.room(&kept, 1)?;
-        let run_id = shared.ids.next(RunId::new);
-        let manual = ManualRun { task_id: id.clone(), run_id, event, data };
-        let queued = shared.store.record_manual(tenant, manual, shared.clock.now()).await?;
-        let Some(queued) = queued else { return Err(self.no_such_task(tenant, id).await) };
-        shared.enqueue(Some(queued));
-        Ok(run_id)
     }
 
     /// Everything that is wrong with a config, or the task to be stored.

@@ -108,6 +108,7 @@ mod tests {
             pause_reason: None,
             overdue_since: None,
             created_at: at(0),
+            revision: 1,
         }
     }
 

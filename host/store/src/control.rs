@@ -1,12 +1,14 @@
 //! Pausing, resuming and deleting tasks.
 
 use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
+use innkeeper_model::precondition::Precondition;
+use innkeeper_model::task::Task;
 use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::skip::{self, Skip};
 use crate::value::Columns as _;
-use crate::{Store, StoreError, alert};
+use crate::{Store, StoreError, alert, task};
 
 /// What went with a deleted task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,8 @@ impl Store {
     pub async fn pause_task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<bool>, StoreError> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |connection| {
-            let sql = "UPDATE tasks SET isPaused = 1, pauseReason = NULL, nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt END,
+            let sql = "UPDATE tasks SET isPaused = 1, pauseReason = NULL, revision = revision + 1,
+                nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt END,
                 status = CASE status WHEN 'running' THEN status ELSE 'paused' END
                 WHERE tenant = ?1 AND id = ?2 AND isPaused = 0";
             switch(connection, sql, params![tenant.as_str(), id.as_str()], &tenant, &id)
@@ -47,7 +50,7 @@ impl Store {
         let (tenant, id) = (tenant.clone(), id.clone());
         let next = next_run_at.map(|at| at.to_string());
         self.write(move |connection| {
-            let sql = "UPDATE tasks SET isPaused = 0, pauseReason = NULL,
+            let sql = "UPDATE tasks SET isPaused = 0, pauseReason = NULL, revision = revision + 1,
                 nextRunAt = CASE WHEN cron IS NULL THEN nextRunAt ELSE ?3 END,
                 status = CASE status WHEN 'running' THEN status ELSE 'pending' END
                 WHERE tenant = ?1 AND id = ?2 AND isPaused = 1";
@@ -71,15 +74,21 @@ impl Store {
     /// if it does not exist.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`StoreError::Precondition`] if the task is not as demanded.
     pub async fn delete_task(
         &self,
         tenant: &TenantId,
         id: &TaskId,
+        precondition: Precondition,
         now: Timestamp,
     ) -> Result<Option<Deleted>, StoreError> {
         let (tenant, id) = (tenant.clone(), id.clone());
-        self.write(move |connection| delete(connection, &tenant, &id, now)).await
+        self.write(move |connection| {
+            let task = task::find(connection, &tenant, &id)?;
+            precondition.check(task.as_ref().map(Task::tag).as_deref())?;
+            delete(connection, &tenant, &id, now)
+        })
+        .await
     }
 }
 

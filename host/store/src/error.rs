@@ -1,5 +1,6 @@
 //! What the store can answer instead of what was asked for.
 
+use innkeeper_model::precondition::PreconditionFailed;
 use rusqlite::ErrorCode;
 
 /// Why the store did not do what it was asked to. Nothing of a refused command is kept.
@@ -23,6 +24,9 @@ pub enum StoreError {
         /// How many unfinished runs do.
         runs: u32,
     },
+    /// What was to be changed is not as it was demanded to be.
+    #[error(transparent)]
+    Precondition(#[from] PreconditionFailed),
     /// The disk is full. Reads go on.
     #[error("the disk is full: free space in the data directory; nothing was stored")]
     Full,

@@ -102,7 +102,7 @@ fn list(
     Ok(executions.collect::<Result<_, _>>()?)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Execution> {
+pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Execution> {
     Ok(Execution {
         id: row.parsed("id")?,
         task_id: row.parsed("taskId")?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use innkeeper_model::id::{Digest, PluginName, TenantId};
+use innkeeper_model::precondition::Precondition;
 use innkeeper_model::task::PluginRef;
 use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
@@ -55,15 +56,20 @@ impl Store {
     /// Stores a version and makes it the active one.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`StoreError::Precondition`] if the plugin is not as demanded.
     pub async fn put_plugin(
         &self,
         tenant: &TenantId,
         version: PluginVersion,
+        precondition: Precondition,
         now: Timestamp,
     ) -> Result<PluginPut, StoreError> {
         let tenant = tenant.clone();
-        self.write(move |connection| put(connection, &tenant, &version, now)).await
+        self.write(move |connection| {
+            check(connection, &tenant, &version.name, &precondition)?;
+            put(connection, &tenant, &version, now)
+        })
+        .await
     }
 
     /// The plugin of this name, or `None`.
@@ -117,10 +123,17 @@ impl Store {
     /// Deletes a plugin with its versions. `false` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::PluginInUse`] if tasks name it or runs wait for it.
-    pub async fn delete_plugin(&self, tenant: &TenantId, name: &PluginName) -> Result<bool, StoreError> {
+    /// [`StoreError::Precondition`] if the plugin is not as demanded; [`StoreError::PluginInUse`] if tasks name it or runs
+    /// wait for it.
+    pub async fn delete_plugin(
+        &self,
+        tenant: &TenantId,
+        name: &PluginName,
+        precondition: Precondition,
+    ) -> Result<bool, StoreError> {
         let (tenant, name) = (tenant.clone(), name.clone());
         self.write(move |connection| {
+            check(connection, &tenant, &name, &precondition)?;
             let key = [tenant.as_str(), name.as_str()];
             let sql = "SELECT count(*) FROM tasks WHERE tenant = ?1 AND plugin = ?2";
             let tasks: u32 = connection.query_row(sql, key, |row| row.get(0))?;
@@ -154,6 +167,22 @@ impl Store {
         })
         .await
     }
+}
+
+/// A plugin's tag is the digest of its active version.
+fn check(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &PluginName,
+    precondition: &Precondition,
+) -> Result<(), StoreError> {
+    if *precondition == Precondition::None {
+        return Ok(());
+    }
+    let sql = "SELECT activeDigest FROM plugins WHERE tenant = ?1 AND name = ?2";
+    let key = [tenant.as_str(), name.as_str()];
+    let active: Option<String> = connection.query_row(sql, key, |row| row.get(0)).optional()?;
+    Ok(precondition.check(active.as_deref())?)
 }
 
 const SELECT: &str = "SELECT p.name, p.activeDigest, v.size, v.imports, p.createdAt, p.updatedAt

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::settle::refresh_task;
 use crate::value::{Columns as _, readable};
-use crate::{Store, StoreError, suspect};
+use crate::{Store, StoreError, dead, suspect};
 
 /// What recovery found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,7 +90,12 @@ fn settle_run(connection: &Connection, orphan: &Orphan, now: Timestamp) -> Resul
     let (tenant, run) = (orphan.tenant.as_str(), orphan.run.to_string());
     match decide(orphan.interruptions) {
         Recovery::End => {
-            connection.execute("DELETE FROM runs WHERE tenant = ?1 AND id = ?2", params![tenant, run])?;
+            let (run, execution) = (orphan.run, orphan.execution);
+            dead::note(connection, &orphan.tenant, run, execution, FailureKind::Interrupted, now)?;
+            connection.execute(
+                "DELETE FROM runs WHERE tenant = ?1 AND id = ?2",
+                params![tenant, run.to_string()],
+            )?;
             Ok(true)
         }
         Recovery::Ready(interruptions) => {

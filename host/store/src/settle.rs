@@ -11,7 +11,7 @@ use crate::queued::QueuedRun;
 use crate::record::Consequences;
 use crate::value::to_json;
 use crate::writer::Transaction;
-use crate::{Store, StoreError, key_value};
+use crate::{Store, StoreError, dead, key_value};
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,12 +189,16 @@ fn publish(
     Ok(())
 }
 
-/// Ends the run as failed, and tells it.
+/// Ends the run as failed, so that it can be run again, and tells it.
 fn fail_run(
     connection: &Connection,
     settlement: &Settlement,
     settled: &mut Settled,
 ) -> Result<(), StoreError> {
+    if let Verdict::Failure { kind, .. } = &settlement.verdict {
+        let Settlement { tenant, run_id, execution_id, completed_at, .. } = settlement;
+        dead::note(connection, tenant, *run_id, *execution_id, *kind, *completed_at)?;
+    }
     end_run(connection, settlement)?;
     let Some(alert) = &settlement.alert else { return Ok(()) };
     settled.alerted = true;

@@ -77,23 +77,30 @@ impl Skip {
 }
 
 impl Store {
-    /// What did not run of a task, the newest first.
+    /// What did not run of a task, the newest first, each with its number; only those numbered below `before`.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn skips(&self, tenant: &TenantId, task: &TaskId, limit: u32) -> Result<Vec<Skip>, StoreError> {
+    pub async fn skips(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, Skip)>, StoreError> {
         let (tenant, task) = (tenant.clone(), task.clone());
         self.read(move |connection| {
-            let sql = "SELECT reason, fromAt, toAt, count FROM skips WHERE tenant = ?1 AND taskId = ?2
+            let sql = "SELECT id, reason, fromAt, toAt, count FROM skips WHERE tenant = ?1 AND taskId = ?2 AND id < ?4
                 ORDER BY id DESC LIMIT ?3";
             let mut statement = connection.prepare_cached(sql)?;
-            let skips = statement.query_map(params![tenant.as_str(), task.as_str(), limit], |row| {
-                Ok(Skip {
+            let skips = statement.query_map(params![tenant.as_str(), task.as_str(), limit, before.unwrap_or(i64::MAX)], |row| {
+                let skip = Skip {
                     reason: row.parsed("reason")?,
                     from: row.parsed("fromAt")?,
                     to: row.parsed("toAt")?,
                     count: row.plain("count")?,
-                })
+                };
+                Ok((row.plain("id")?, skip))
             })?;
             Ok(skips.collect::<Result<_, _>>()?)
         })

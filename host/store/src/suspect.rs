@@ -123,7 +123,7 @@ fn pause_tasks(connection: &Connection, version: &Version, crashes: u32) -> Resu
         "its plugin `{plugin}` is quarantined: the host crashed {crashes} times while version {} of it ran",
         digest.get(..12).unwrap_or(digest)
     );
-    let sql = "UPDATE tasks SET isPaused = 1, pauseReason = ?4, heldRunAt = NULL,
+    let sql = "UPDATE tasks SET isPaused = 1, revision = revision + 1, pauseReason = ?4, heldRunAt = NULL,
             nextRunAt = CASE WHEN cron IS NULL THEN coalesce(nextRunAt, heldRunAt) END,
             status = CASE status WHEN 'running' THEN status ELSE 'paused' END
         WHERE tenant = ?1 AND plugin = ?2 AND isPaused = 0 AND coalesce(pluginDigest,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use innkeeper_model::alert::Alerts;
 use innkeeper_model::id::{TaskId, TenantId};
 use innkeeper_model::limits::LimitWishes;
+use innkeeper_model::precondition::Precondition;
 use innkeeper_model::retry::RetryPolicy;
 use innkeeper_model::task::{PluginRef, Task, TaskDefinition, TaskStatus, TaskType, Trigger};
 use innkeeper_model::time::Timestamp;
@@ -83,10 +84,16 @@ impl Store {
     /// counted stays; its due time stays too if trigger and zone are the same.
     ///
     /// # Errors
-    /// [`StoreError::PluginMissing`] if its handler does not exist.
-    pub async fn replace_task(&self, tenant: &TenantId, task: NewTask) -> Result<Replaced, StoreError> {
+    /// [`StoreError::Precondition`] if the task is not as demanded; [`StoreError::PluginMissing`] if its handler does not
+    /// exist.
+    pub async fn replace_task(
+        &self,
+        tenant: &TenantId,
+        task: NewTask,
+        precondition: Precondition,
+    ) -> Result<Replaced, StoreError> {
         let tenant = tenant.clone();
-        self.write(move |connection| replace(connection, &tenant, &task)).await
+        self.write(move |connection| replace(connection, &tenant, &task, &precondition)).await
     }
 
     /// The task with this id, or `None`.
@@ -124,9 +131,16 @@ fn create(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
     stored.ok_or_else(|| StoreError::BadRow(format!("tasks: `{}` is not there", definition.id)))
 }
 
-fn replace(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<Replaced, StoreError> {
+fn replace(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &NewTask,
+    precondition: &Precondition,
+) -> Result<Replaced, StoreError> {
     let definition = &task.definition;
-    let Some(before) = find(connection, tenant, &definition.id)? else {
+    let before = find(connection, tenant, &definition.id)?;
+    precondition.check(before.as_ref().map(Task::tag).as_deref())?;
+    let Some(before) = before else {
         return Ok(Replaced { task: create(connection, tenant, task)?, before: None });
     };
     if !plugin::exists(connection, tenant, &definition.plugin)? {
@@ -190,7 +204,8 @@ fn update(
         "onFailure",
     ];
     let columns = replaced.map(|column| format!("{column} = excluded.{column}")).join(", ");
-    let sql = format!("{INSERT} ON CONFLICT (tenant, id) DO UPDATE SET {columns}{times}");
+    let sql =
+        format!("{INSERT} ON CONFLICT (tenant, id) DO UPDATE SET {columns}{times}, revision = revision + 1");
     insert(connection, &sql, tenant, task)
 }
 
@@ -317,6 +332,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
         pause_reason: row.plain("pauseReason")?,
         overdue_since: row.parsed_option("overdueSince")?,
         created_at: row.parsed("createdAt")?,
+        revision: row.plain("revision")?,
     })
 }
 

@@ -4,15 +4,19 @@ use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::Admission;
 use innkeeper_runner::{Pruned, RunnerFigures};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::openapi::values;
 
 /// What the database takes, and what retention has taken out of it since the start.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Database {
     /// 0 if everything is in memory.
     bytes: u64,
     wal_bytes: u64,
     disk_free_bytes: Option<u64>,
+    #[schema(value_type = values::Pruned)]
     pruned: Pruned,
 }
 
@@ -24,8 +28,9 @@ impl Database {
 }
 
 /// A component that would be taken.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Admitted {
+    #[schema(value_type = values::Digest)]
     digest: Digest,
     imports: Vec<String>,
 }

@@ -14,17 +14,17 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{COMPONENT, Host, PATIENCE, arrival};
 
 /// A time limit that a test waits for.
-const SHORT: Duration = Duration::from_millis(50);
+pub(crate) const SHORT: Duration = Duration::from_millis(50);
 
-struct Server {
-    host: Host,
+pub(crate) struct Server {
+    pub(crate) host: Host,
     address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
 }
 
 impl Server {
-    async fn start(config: AdminConfig) -> Self {
+    pub(crate) async fn start(config: AdminConfig) -> Self {
         let host = Host::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -33,12 +33,12 @@ impl Server {
         Self { host, address, stop, serving }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("a connection")
     }
 
     /// Stops the server and waits until it has returned.
-    async fn stopped(self) {
+    pub(crate) async fn stopped(self) {
         self.stop.cancel();
         let served = timeout(PATIENCE, self.serving).await.expect("it returns in time");
         served.expect("no panic").expect("no error");
@@ -46,7 +46,7 @@ impl Server {
 }
 
 /// Everything until the server closes the connection.
-async fn rest(mut stream: TcpStream) -> String {
+pub(crate) async fn rest(mut stream: TcpStream) -> String {
     let mut received = Vec::new();
     let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await.expect("the server closes in time");
     read.expect("no reset");
@@ -54,7 +54,7 @@ async fn rest(mut stream: TcpStream) -> String {
 }
 
 /// Asks for `path` and reads the answer's head and body; the connection stays open.
-async fn ask(stream: &mut TcpStream, path: &str) -> String {
+pub(crate) async fn ask(stream: &mut TcpStream, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("a request is sent");
     let mut received = String::new();

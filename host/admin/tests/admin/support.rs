@@ -23,6 +23,8 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
+use crate::conformity::{self, Asked};
+
 /// Longer than anything takes; only a failing test waits for so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,7 +35,7 @@ pub(crate) const COMPONENT: &[u8] = b"\0asm component";
 pub(crate) const OPERATOR: &str = "the-operator";
 
 /// Admits whatever begins like WebAssembly; every execution succeeds and gives back its data,
-/// but one of the event `hold` goes on until it is cancelled.
+/// but one of the event `hold` goes on until it is cancelled, and one of an event that ends in `:fail` or `:permanent` fails.
 struct ScriptedSandbox {
     /// Uploads that may be admitted.
     admissions: Arc<Semaphore>,
@@ -68,7 +70,7 @@ impl Sandbox for ScriptedSandbox {
                 assert_eq!(stop.await, StopReason::Cancelled);
                 Outcome::Failure(Failure::new(FailureKind::Cancelled, "it was cancelled"))
             } else {
-                Outcome::Success(invocation.data)
+                done(&invocation.event.unwrap_or_default(), invocation.data)
             };
             Report {
                 outcome,
@@ -77,6 +79,16 @@ impl Sandbox for ScriptedSandbox {
                 receipt: Receipt { fuel: 7, ..Receipt::default() },
             }
         })
+    }
+}
+
+/// What comes of an execution that is not held.
+fn done(event: &str, data: Option<String>) -> Outcome {
+    let told = format!("it was told to: {}", data.as_deref().unwrap_or_default());
+    match event.rsplit(':').next() {
+        Some("fail") => Outcome::Failure(Failure::new(FailureKind::HandlerError, told)),
+        Some("permanent") => Outcome::Failure(Failure::new(FailureKind::Permanent, told)),
+        _ => Outcome::Success(data),
     }
 }
 
@@ -98,7 +110,7 @@ pub(crate) struct Host {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// `null` if there is no body.
+    /// `null` if there is no body, or none of JSON.
     pub(crate) body: Value,
 }
 
@@ -123,7 +135,17 @@ impl Host {
         );
         let started = TaskRunner::start(settings, store, Arc::new(sandbox), clock_of_runner).await;
         let runner = started.expect("a runner");
-        Self { router: router(runner.clone(), &config), runner, clock, admissions, uploads, held }
+        let router = router(runner.clone(), &config);
+        let host = Self { runner, clock, admissions, uploads, held, router };
+        host.keep_description().await;
+        host
+    }
+
+    /// Keeps the description of the API, which asks for no token.
+    async fn keep_description(&self) {
+        let asked = request("GET", "/openapi.json").body(Body::empty()).expect("a request");
+        let bytes = to_bytes(self.raw(asked).await.into_body(), usize::MAX).await.expect("a whole body");
+        conformity::keep(serde_json::from_slice(&bytes).expect("JSON"));
     }
 
     /// A host with the plugin `greeter`.
@@ -144,19 +166,21 @@ impl Host {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (request, asked) = noted(request).await;
         let response = self.raw(request).await;
         let (head, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
-        let is_text =
-            head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/"));
-        let body = if bytes.is_empty() || is_text {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes).expect("JSON")
-        };
+        let declared = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = declared.is_some_and(|declared| declared.ends_with("json"));
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        assert!(
+            !is_json || bytes.is_empty() || body != Value::Null || &*bytes == b"null",
+            "not JSON: {bytes:?}"
+        );
         if head.status.is_client_error() || head.status.is_server_error() {
             check_problem(head.status, &head.headers, &body);
         }
+        conformity::check(&asked, head.status, &head.headers, &body);
         Answer { status: head.status, headers: head.headers, body }
     }
 
@@ -248,6 +272,15 @@ impl Host {
     pub(crate) fn executions(&self) -> Subscription {
         self.runner.subscribe(&TenantId::default_tenant(), &"execution:*".parse().expect("a pattern"))
     }
+}
+
+/// What a request asks, for the check of its answer.
+async fn noted(request: Request<Body>) -> (Request<Body>, Asked) {
+    let (head, body) = request.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
+    let (method, path) = (head.method.to_string(), head.uri.to_string());
+    let body = serde_json::from_slice(&bytes).ok();
+    (Request::from_parts(head, bytes.into()), Asked { method, path, body })
 }
 
 /// Waits until one more has arrived.

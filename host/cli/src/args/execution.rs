@@ -2,8 +2,10 @@
 
 use clap::{Args, Subcommand};
 use innkeeper_model::id::ExecutionId;
-use innkeeper_model::topic::EventName;
+use innkeeper_model::topic::{EventName, TopicPattern};
 use serde_json::Value;
+
+use super::trail::{ListTrail, Redrive};
 
 /// What to do with an execution.
 #[derive(Debug, Subcommand)]
@@ -22,7 +24,19 @@ pub enum ExecutionVerb {
     Logs {
         /// Its id.
         id: ExecutionId,
+        /// Wait for its end first, if it runs: what an execution logs is kept when it ends.
+        #[arg(short, long)]
+        follow: bool,
     },
+    /// List executions of all tasks, the newest first.
+    List(ListTrail),
+    /// Start a run like the one that ended as failed with an execution: same task, event and data.
+    Replay {
+        /// The execution's id.
+        id: ExecutionId,
+    },
+    /// Start runs like those that ended as failed and that nobody has repeated.
+    Redrive(Redrive),
 }
 
 /// What to do with events.
@@ -30,6 +44,19 @@ pub enum ExecutionVerb {
 pub enum EventVerb {
     /// Publish an event: each task that listens to it runs.
     Publish(Publish),
+    /// Print events as they are published, until interrupted.
+    Tail(Tail),
+}
+
+/// Events to watch.
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// Their names; `*` stands for any characters.
+    #[arg(default_value = "*")]
+    pub pattern: TopicPattern,
+    /// Stop after so many.
+    #[arg(long, value_name = "COUNT")]
+    pub count: Option<u64>,
 }
 
 /// An event to publish.

@@ -12,6 +12,7 @@ mod server;
 mod task;
 mod tenant;
 mod token;
+mod trail;
 
 use std::sync::LazyLock;
 
@@ -20,7 +21,7 @@ use innkeeper_schedule::zone::TimezoneData;
 
 pub use apply::{ApplyArgs, ExportArgs};
 pub use configuration::{ConfigVerb, SetConfig, ValueVerb};
-pub use execution::{EventVerb, ExecutionVerb, Publish};
+pub use execution::{EventVerb, ExecutionVerb, Publish, Tail};
 pub use key_value::{KeyValueVerb, ListKeys, SetValue};
 pub use operations::{BackupArgs, CheckArgs, CompletionsArgs, DoctorArgs, RestoreArgs};
 pub use plugin::{Grant, GrantText, PluginVerb, Push};
@@ -30,6 +31,7 @@ pub use server::{DevArgs, ServeArgs};
 pub use task::{Create, ListExecutions, ListTasks, Run, TaskVerb};
 pub use tenant::{Settings, TenantVerb};
 pub use token::{CreateToken, TokenVerb};
+pub use trail::{ListTrail, Redrive, Upcoming, Which};
 
 /// Runs other people's code on a schedule or on an event, safely, in one binary.
 #[derive(Debug, Parser)]
@@ -103,13 +105,13 @@ pub enum Command {
         #[command(subcommand)]
         verb: TaskVerb,
     },
-    /// Look at one execution.
+    /// Look at executions, and run failed ones again.
     Execution {
         /// What to do.
         #[command(subcommand)]
         verb: ExecutionVerb,
     },
-    /// Publish events.
+    /// Publish events, and watch them.
     Event {
         /// What to do.
         #[command(subcommand)]

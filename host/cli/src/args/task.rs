@@ -11,6 +11,7 @@ use innkeeper_model::task::{TaskStatus, TaskType};
 use serde_json::Value;
 
 use super::execution::json;
+use super::trail::Upcoming;
 
 /// What to do with tasks.
 #[derive(Debug, Subcommand)]
@@ -35,6 +36,8 @@ pub enum TaskVerb {
         #[arg(long, default_value_t = 20, value_name = "COUNT")]
         limit: u32,
     },
+    /// Show what is due next, over all tasks.
+    Upcoming(Upcoming),
     /// List the tasks.
     List(ListTasks),
     /// Show one task.

@@ -65,6 +65,14 @@ impl Output {
         }
     }
 
+    /// Prints one of many as a line of JSON, or else as the line that `text` makes of it.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn item(self, item: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
+        if self.json { print(&format!("{item}\n")) } else { print(&line(text(item))) }
+    }
+
     /// Prints a list as JSON, or else as a table with these columns. With nothing in it, people read `empty`.
     ///
     /// # Errors

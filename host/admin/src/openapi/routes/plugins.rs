@@ -1,0 +1,133 @@
+//! Plugins.
+
+use serde_json::json;
+
+use super::super::bodies::{GrantsConfig, LimitsConfig};
+use super::Draft;
+use crate::dry_run::DryRun;
+use crate::grants::Answer as Grants;
+use crate::limits::PluginLimits;
+use crate::paging::PageQuery;
+use crate::wire::{Admitted, Plugin, Released};
+
+const PLUGINS: &str = "plugins";
+const WASM: &str = "application/wasm";
+
+pub(super) fn add(draft: &mut Draft) {
+    versions(draft);
+    policies(draft);
+}
+
+fn versions(draft: &mut Draft) {
+    draft
+        .operation(PLUGINS, ("get", "/v1/plugins"), "listPlugins", "Lists plugins, by name.")
+        .query::<PageQuery>()
+        .lists::<Plugin>("A page of plugins.")
+        .done();
+    let taken = json!({"anyOf": [draft.schema::<Plugin>(), draft.schema::<Admitted>()]});
+    draft
+        .operation(
+            PLUGINS,
+            ("put", "/v1/plugins/{name}"),
+            "uploadPlugin",
+            "Uploads a component, and makes it the plugin's active version.",
+        )
+        .content(WASM, json!({"type": "string", "contentMediaType": WASM}), true)
+        .query::<DryRun>()
+        .conditional(true)
+        .answers::<Plugin>(201, "It is active now.")
+        .answers_with(
+            200,
+            "It was active already; or in a dry run, it would be taken.",
+            "application/json",
+            taken,
+        )
+        .tagged()
+        .located()
+        .problems(&[400, 415])
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("get", "/v1/plugins/{name}"),
+            "getPlugin",
+            "Shows a plugin and its active version.",
+        )
+        .query::<()>()
+        .answers::<Plugin>(200, "The plugin.")
+        .tagged()
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("delete", "/v1/plugins/{name}"),
+            "deletePlugin",
+            "Deletes a plugin that no task names.",
+        )
+        .conditional(false)
+        .answers_nothing(204, "It is gone.")
+        .problems(&[409])
+        .done();
+}
+
+fn policies(draft: &mut Draft) {
+    draft
+        .operation(
+            PLUGINS,
+            ("get", "/v1/plugins/{name}/component"),
+            "getComponent",
+            "Gives the active component.",
+        )
+        .query::<()>()
+        .answers_with(200, "Its bytes.", WASM, json!({"type": "string", "contentMediaType": WASM}))
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("get", "/v1/plugins/{name}/limits"),
+            "getPluginLimits",
+            "Shows the limits of a plugin.",
+        )
+        .query::<()>()
+        .answers::<PluginLimits>(200, "Those that are set, and those that hold.")
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("put", "/v1/plugins/{name}/limits"),
+            "setPluginLimits",
+            "Replaces the limits of a plugin.",
+        )
+        .body::<LimitsConfig>(true)
+        .answers::<PluginLimits>(200, "Those that are set, and those that hold.")
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("get", "/v1/plugins/{name}/grants"),
+            "getGrants",
+            "Shows what a plugin may reach.",
+        )
+        .query::<()>()
+        .answers::<Grants>(200, "Its grants.")
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("put", "/v1/plugins/{name}/grants"),
+            "setGrants",
+            "Replaces what a plugin may reach.",
+        )
+        .body::<GrantsConfig>(true)
+        .answers::<Grants>(200, "Its grants.")
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("post", "/v1/plugins/{name}/release"),
+            "releasePlugin",
+            "Releases a plugin from quarantine.",
+        )
+        .answers::<Released>(200, "The tasks that run again.")
+        .done();
+}

@@ -1,0 +1,101 @@
+//! `execution list`, `replay` and `redrive`, and `task upcoming`.
+
+use serde_json::{Value, json};
+
+use crate::args::{ListTrail, Redrive, Upcoming};
+use crate::client::Client;
+use crate::executions::COLUMNS as EXECUTION;
+use crate::exit::Failure;
+use crate::output::{Column, Output, count, json_text, short_time};
+
+/// How executions of several tasks are listed.
+const TRAIL: [Column; 7] = [
+    EXECUTION[0],
+    Column::new("TASK", |execution| json_text(&execution["taskId"])),
+    EXECUTION[1],
+    EXECUTION[2],
+    EXECUTION[3],
+    EXECUTION[4],
+    EXECUTION[5],
+];
+
+const DUE: [Column; 3] = [
+    Column::new("DUE", |due| short_time(&due["at"])),
+    Column::new("TASK", |due| json_text(&due["taskId"])),
+    Column::optional("PLUGIN", |due| json_text(&due["plugin"])),
+];
+
+/// Lists executions of all tasks.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn list(filter: ListTrail, client: &Client, output: Output) -> Result<(), Failure> {
+    let dead = filter.dead.then(|| "true".to_owned());
+    let values = [
+        ("task", filter.which.task.map(|task| task.to_string())),
+        ("plugin", filter.which.plugin.map(|plugin| plugin.to_string())),
+        ("kind", filter.which.kind.map(|kind| kind.to_string())),
+        ("since", filter.which.since.map(|since| since.to_string())),
+        ("until", filter.which.until.map(|until| until.to_string())),
+        ("status", filter.status.map(|status| status.as_str().to_owned())),
+        ("replayed", dead.as_ref().map(|_| "false".to_owned())),
+        ("final", dead),
+    ];
+    let query: Vec<_> = values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    let found = client.list(&["executions"], &query, filter.limit).await?;
+    Ok(output.list(found, &TRAIL, "no executions")?)
+}
+
+/// Runs failed runs again.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn redrive(wish: Redrive, client: &Client, output: Output) -> Result<(), Failure> {
+    let body = json!({
+        "task": wish.which.task, "plugin": wish.which.plugin, "kind": wish.which.kind,
+        "since": wish.which.since, "until": wish.which.until, "limit": wish.limit, "dryRun": wish.dry_run,
+    });
+    let answer = client.post(&["executions", "redrive"], Some(&body)).await?;
+    Ok(output.answer(&answer, told)?)
+}
+
+fn told(answer: &Value) -> String {
+    let number = |key: &str| usize::try_from(answer[key].as_u64().unwrap_or(0)).unwrap_or(usize::MAX);
+    let more = if answer["more"] == true { "; there are more" } else { "" };
+    if answer["dryRun"] == true {
+        return format!("{} would run again{more}", count(number("matched"), "failed run"));
+    }
+    let gone = match number("eventsGone") {
+        0 => String::new(),
+        gone => format!("; {} cannot, as their events are not kept any more", count(gone, "run")),
+    };
+    let runs = if number("redriven") == 1 { "runs" } else { "run" };
+    format!("{} {runs} again{gone}{more}", count(number("redriven"), "failed run"))
+}
+
+/// Shows what is due next, over all tasks.
+///
+/// # Errors
+/// As [`Failure`] tells them apart.
+pub(crate) async fn upcoming(window: Upcoming, client: &Client, output: Output) -> Result<(), Failure> {
+    let bounds = [("from", window.from), ("until", window.until)];
+    let query: Vec<_> = bounds.into_iter().filter_map(|(key, at)| Some((key, at?.to_string()))).collect();
+    let found = client.list(&["next-runs"], &query, window.limit).await?;
+    Ok(output.list(found, &DUE, "nothing is due in that time")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_of_a_redrive_is_told() {
+        let dry = json!({"matched": 1, "redriven": 0, "eventsGone": 0, "more": false, "dryRun": true});
+        assert_eq!(told(&dry), "1 failed run would run again");
+        let some = json!({"matched": 5, "redriven": 3, "eventsGone": 2, "more": true, "dryRun": false});
+        assert_eq!(
+            told(&some),
+            "3 failed runs run again; 2 runs cannot, as their events are not kept any more; there are more"
+        );
+    }
+}

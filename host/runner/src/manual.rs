@@ -1,0 +1,92 @@
+//! Starting a task by hand.
+
+use innkeeper_model::id::{RunId, TaskId, TenantId};
+use innkeeper_model::problem::FieldError;
+use innkeeper_model::topic::EventName;
+use innkeeper_store::{ManualRun, ManualStart};
+use serde_json::Value;
+
+use crate::error::RunnerError;
+use crate::publish;
+use crate::task_runner::TaskRunner;
+
+/// A start by hand.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ManualRequest {
+    /// The event name that the handler gets.
+    pub event: Option<String>,
+    /// The data that the handler gets.
+    pub data: Option<Value>,
+    /// Names the start: a second one of the task with the same key answers as the first did and does nothing.
+    pub idempotency_key: Option<String>,
+}
+
+impl TaskRunner {
+    /// Starts a run now, with the event name and data given. A paused task's run waits until it is resumed.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such task; [`RunnerError::Invalid`] if the data is too large.
+    pub async fn run_task(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        event: Option<String>,
+        data: Option<Value>,
+    ) -> Result<RunId, RunnerError> {
+        self.start_task(tenant, id, ManualRequest { event, data, idempotency_key: None }).await
+    }
+
+    /// As [`TaskRunner::run_task`]; a start that names itself with a key that was used for the task within the last
+    /// seven days answers with the run of that time, and does nothing.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such task; [`RunnerError::Invalid`] with what is wrong with the request.
+    pub async fn start_task(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        request: ManualRequest,
+    ) -> Result<RunId, RunnerError> {
+        let (runner, tenant, id) = (self.clone(), tenant.clone(), id.clone());
+        self.0.finish(async move { runner.start_task_now(&tenant, &id, request).await }).await
+    }
+
+    async fn start_task_now(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        request: ManualRequest,
+    ) -> Result<RunId, RunnerError> {
+        self.refuse_when_stopping()?;
+        let shared = &self.0;
+        let ManualRequest { event, data, idempotency_key } = request;
+        if let Some(problem) = idempotency_key.as_deref().and_then(publish::wrong_key) {
+            return Err(RunnerError::Invalid(vec![problem]));
+        }
+        if let Some(Err(error)) = event.as_ref().map(|event| event.parse::<EventName>()) {
+            let problem = FieldError::new("event", "invalid_event_name", error.to_string());
+            return Err(RunnerError::Invalid(vec![problem]));
+        }
+        let data = data.filter(|data| !data.is_null()).map(|data| data.to_string());
+        let max = shared.config.event_data_bytes_max;
+        if let Some(bytes) = data.as_ref().map(String::len).filter(|bytes| *bytes > max) {
+            let message = format!("is {bytes} bytes; at most {max} are taken");
+            return Err(RunnerError::Invalid(vec![FieldError::new("data", "too_large", message)]));
+        }
+        let kept = shared.open_tenant(tenant)?;
+        let _room = shared.room(&kept, 1)?;
+        let run_id = shared.ids.next(RunId::new);
+        let manual = ManualRun { task_id: id.clone(), run_id, event, data };
+        let now = shared.clock.now();
+        let started = match idempotency_key {
+            Some(key) => shared.store.record_manual_once(tenant, manual, key, now).await?,
+            None => shared.store.record_manual(tenant, manual, now).await?.map(ManualStart::Recorded),
+        };
+        match started {
+            Some(ManualStart::Recorded(queued)) => shared.enqueue(Some(queued)),
+            Some(ManualStart::Repeated(run_id)) => return Ok(run_id),
+            None => return Err(self.no_such_task(tenant, id).await),
+        }
+        Ok(run_id)
+    }
+}
