@@ -4,6 +4,6 @@ pub mod host;
 pub mod server;
 pub mod wait;
 
-pub use host::TestHost;
+pub use host::{TestHost, binary};
 pub use server::{CERTIFICATE, HttpServer, Reply};
 pub use wait::eventually;

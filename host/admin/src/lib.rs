@@ -45,6 +45,7 @@ mod tenants;
 mod tokens;
 mod uploads;
 mod values;
+mod versions;
 
 pub use auth::{InvalidToken, Token};
 pub use config::AdminConfig;

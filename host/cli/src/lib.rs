@@ -31,6 +31,7 @@ mod executions;
 mod input;
 mod key_value;
 mod output;
+mod plugin_tools;
 mod plugins;
 mod presets;
 mod problem;
@@ -39,5 +40,6 @@ mod schedules;
 mod tasks;
 mod tenants;
 mod tokens;
+mod versions;
 
 pub use command::main;

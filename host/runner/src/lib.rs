@@ -39,6 +39,7 @@ mod tenants;
 mod tokens;
 mod values;
 mod verdict;
+mod versions;
 mod why;
 
 pub mod bus;

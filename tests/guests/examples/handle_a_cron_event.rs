@@ -1,9 +1,10 @@
 //! A component for Spin's cron trigger, made from that trigger's WIT. Prints its due time and its event; fails if the event
 //! is `fail`.
 
+#![expect(missing_docs, unsafe_code, reason = "the generated exports of a component")]
+
 wit_bindgen::generate!({ path: "../../wit/hosts/spin-cron" });
 
-use fermyon::spin_cron::cron_types::{Error, Metadata};
 
 struct Component;
 

@@ -41,7 +41,7 @@ mod logging {
 }
 
 #[handler]
-fn use_standard_interfaces(interface: Option<&str>) -> Result<Value, Failure> {
+fn use_standard_interfaces(interface: Option<&str>, _data: Option<Value>) -> Result<Value, Failure> {
     match interface {
         Some("cli") => Ok(cli()),
         Some("clocks") => Ok(clocks()),
@@ -111,7 +111,7 @@ fn input_and_output() -> Value {
 }
 
 fn log() -> Value {
-    use logging::draft::wasi::logging0_1_0_draft::logging as draft;
+    use logging::draft::wasi::logging::logging as draft;
     use logging::unversioned::wasi::logging::logging as unversioned;
     unversioned::log(unversioned::Level::Info, "unversioned", "news");
     draft::log(draft::Level::Critical, "", "alarm");
