@@ -171,7 +171,7 @@ fn retry_after_delays_the_next_attempt() {
 #[test]
 fn a_web_handler_that_does_not_answer_as_it_should_fails() {
     let host = host_with(ANSWER_BADLY);
-    assert_failed(&run(&host, "none", &Value::Null), "handler_error", "without an answer");
+    assert_failed(&run(&host, "none", &Value::Null), "handler_error", "without a whole answer");
     assert_failed(&run(&host, "error", &json!("error")), "handler_error", "ConnectionRefused");
     assert_failed(&run(&host, "unfinished", &json!("unfinished")), "trap", "after the answer");
 }

@@ -77,7 +77,7 @@ pub enum PluginVerb {
 pub struct Push {
     /// The plugin's name.
     pub name: PluginName,
-    /// The component: a .wasm file, built for the target wasm32-wasip2.
+    /// The component: a .wasm file, such as `plugin build` makes, or a program for wasm32-wasip1 or -wasip2.
     pub file: PathBuf,
     /// What it may reach from now on, such as `http=https://api.example.com`; to be given once for each.
     #[arg(long, value_name = "KIND=WHAT")]

@@ -11,6 +11,8 @@ use crate::exit::Failure;
 use crate::output::print;
 
 const MANIFEST: &str = include_str!("templates/innkeeper.toml.txt");
+/// What stands for the plugin's name in the files.
+const NAME: &str = "@name@";
 const IGNORED: &str = "/target/\n/.innkeeper/\n/node_modules/\n__pycache__/\n*.wasm\n";
 
 /// Makes the project in a folder of the plugin's name.
@@ -29,7 +31,7 @@ pub(crate) fn create(new: &New) -> Result<(), Failure> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
         }
-        fs::write(&path, text.replace("{name}", name))
+        fs::write(&path, text.replace(NAME, name))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let test = match new.lang {
@@ -49,7 +51,7 @@ fn files(new: &New) -> Result<Vec<(&'static str, String)>, Failure> {
     let mut files = vec![("innkeeper.toml", MANIFEST.to_owned()), (".gitignore", IGNORED.to_owned())];
     match new.lang {
         Language::Rust => {
-            let manifest = include_str!("templates/rust/Cargo.toml.txt").replace("{sdk}", &sdk(new)?);
+            let manifest = include_str!("templates/rust/Cargo.toml.txt").replace("@sdk@", &sdk(new)?);
             files.push(("Cargo.toml", manifest));
             files.push(("src/lib.rs", include_str!("templates/rust/lib.rs.txt").to_owned()));
         }
@@ -111,7 +113,7 @@ mod tests {
             let files = files(&new(lang, None)).expect("files");
             assert_eq!(files[0].0, "innkeeper.toml");
         }
-        let manifest = crate::dev::manifest::Manifest::parse(&MANIFEST.replace("{name}", "shop"));
+        let manifest = crate::dev::manifest::Manifest::parse(&MANIFEST.replace(NAME, "shop"));
         assert_eq!(manifest.expect("a manifest").name.as_str(), "shop");
     }
 }

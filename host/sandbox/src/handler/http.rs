@@ -3,12 +3,15 @@
 mod answer;
 
 use std::convert::Infallible;
+use std::future::ready;
+use std::pin::pin;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use innkeeper_model::execution::LogLevel;
 use tokio::sync::oneshot;
+use tokio::task::unconstrained;
 use wasmtime::Store;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -37,14 +40,41 @@ pub(super) async fn call(pre: &ProxyPre<State>, store: &mut Store<State>, input:
     let request = arguments.map_err(Ended::NotStarted)?;
     let answer = view(store.data_mut()).new_response_outparam(sender).map_err(Ended::NotStarted)?;
     let handler = instance.wasi_http_incoming_handler();
-    // The body is read while it is written: the guest waits for that.
-    let (called, answered) =
-        tokio::join!(handler.call_handle(&mut *store, request, answer), receive(receiver, bytes_max));
-    called.map_err(Ended::Broken)?;
-    match answered {
-        None => Ok(Err(Failure::Retry("the handler returned without an answer".to_owned()))),
+    let answered = converse(handler.call_handle(&mut *store, request, answer), receive(receiver, bytes_max)).await;
+    match answered.map_err(Ended::Broken)? {
+        None => Ok(Err(Failure::Retry("the handler returned without a whole answer".to_owned()))),
         Some(Err(code)) => Ok(Err(Failure::Retry(format!("the handler answered with an error: {code:?}")))),
         Some(Ok(answer)) => conclude(&answer, store.data()),
+    }
+}
+
+/// Reads the answer while it is written: the guest waits for that. What is not there when the call has ended will never come,
+/// though whatever would write it is still held by the store.
+async fn converse<T>(
+    call: impl Future<Output = wasmtime::Result<()>>,
+    answer: impl Future<Output = Option<T>>,
+) -> wasmtime::Result<Option<T>> {
+    let mut call = pin!(call);
+    // Otherwise it could seem not to be there because it is another task's turn.
+    let mut answer = pin!(unconstrained(answer));
+    let mut answered = None;
+    loop {
+        tokio::select! {
+            biased;
+            called = &mut call => {
+                called?;
+                break;
+            }
+            came = &mut answer, if answered.is_none() => answered = Some(came),
+        }
+    }
+    match answered {
+        Some(came) => Ok(came),
+        None => Ok(tokio::select! {
+            biased;
+            came = &mut answer => came,
+            () = ready(()) => None,
+        }),
     }
 }
 
