@@ -26,7 +26,8 @@ fn push(host: &TestHost, component: &str) -> String {
 fn a_version_can_be_rolled_back_and_activated() {
     let host = TestHost::start();
     let (first, second, third) = (push(&host, ECHO), push(&host, PRINT), push(&host, BE_A_PROGRAM));
-    let all = |active: &str| [&third, &second, &first].map(|digest| (digest.clone(), digest == active)).to_vec();
+    let all =
+        |active: &str| [&third, &second, &first].map(|digest| (digest.clone(), digest == active)).to_vec();
     assert_eq!(digests(&host), all(&third));
     let back = || host.post("/v1/plugins/shop/rollback", &Value::Null);
     assert_eq!(back().body["digest"], second);
@@ -40,7 +41,11 @@ fn a_version_can_be_rolled_back_and_activated() {
     let answer = host.post("/v1/plugins/shop/rollback", &json!({"digest": first}));
     assert_eq!((answer.status, &answer.body["digest"]), (200, &json!(first)), "{answer:?}");
     let execution = host.run_once(&json!({"id": "now", "plugin": "shop"}), &json!(1));
-    assert_eq!((&execution["output"]["data"], &execution["pluginDigest"]), (&json!(1), &json!(first)), "{execution}");
+    assert_eq!(
+        (&execution["output"]["data"], &execution["pluginDigest"]),
+        (&json!(1), &json!(first)),
+        "{execution}"
+    );
 }
 
 #[test]
@@ -48,7 +53,9 @@ fn what_is_not_there_cannot_be_activated() {
     let host = TestHost::start();
     push(&host, ECHO);
     let activate = |body: Value| host.post("/v1/plugins/shop/activate", &body);
-    for (body, field) in [(json!({}), "digest"), (json!({"digest": "x"}), "digest"), (json!({"digits": 1}), "digits")] {
+    for (body, field) in
+        [(json!({}), "digest"), (json!({"digest": "x"}), "digest"), (json!({"digits": 1}), "digits")]
+    {
         let answer = activate(body);
         assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (422, &json!(field)), "{answer:?}");
     }

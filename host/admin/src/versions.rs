@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use innkeeper_model::id::{Digest, PluginName};
-use innkeeper_store::VersionChoice;
 use innkeeper_model::problem::FieldError;
+use innkeeper_store::VersionChoice;
 use serde_json::Value;
 
 use crate::auth::Tenant;
@@ -59,6 +59,7 @@ fn digest(body: Value) -> Result<Option<Digest>, Problem> {
     let mut errors = Vec::new();
     let text = Fields::new("", body, &["digest"], &mut errors).text("digest");
     let digest = text.map(|text| text.parse::<Digest>()).transpose();
-    let digest = digest.map_err(|error| errors.push(FieldError::new("digest", "invalid", error.to_string()))).ok();
+    let digest =
+        digest.map_err(|error| errors.push(FieldError::new("digest", "invalid", error.to_string()))).ok();
     if errors.is_empty() { Ok(digest.flatten()) } else { Err(Problem::invalid(errors)) }
 }

@@ -77,11 +77,14 @@ async fn versions(name: &PluginName, client: &Client) -> Result<Vec<Value>, Fail
 /// The digest among `versions` that begins with `text`.
 fn whole_digest(versions: &[Value], text: &str) -> Result<String, Failure> {
     let digests = versions.iter().map(|version| json_text(&version["digest"]));
-    let found: Vec<String> = digests.filter(|digest| digest.starts_with(&text.to_ascii_lowercase())).collect();
+    let found: Vec<String> =
+        digests.filter(|digest| digest.starts_with(&text.to_ascii_lowercase())).collect();
     match found.as_slice() {
         [digest] => Ok(digest.clone()),
         [] => Err(Failure::usage(format!("no version's digest begins with `{text}`"))),
-        several => Err(Failure::usage(format!("`{text}` begins {} digests: write more of it", several.len()))),
+        several => {
+            Err(Failure::usage(format!("`{text}` begins {} digests: write more of it", several.len())))
+        }
     }
 }
 

@@ -35,9 +35,7 @@ impl TaskRunner {
         let Some(digest) = activated else {
             return Err(match choice {
                 VersionChoice::Digest(digest) => RunnerError::not_found("version", &digest),
-                VersionChoice::Previous => {
-                    RunnerError::not_found("version before", &plugin.digest)
-                }
+                VersionChoice::Previous => RunnerError::not_found("version before", &plugin.digest),
             });
         };
         tracing::info!(%tenant, plugin = %name, %digest, from = %plugin.digest, "plugin.activated");

@@ -1,6 +1,9 @@
 //! A web server's handler made with the standard bindings alone, which does not answer as one should: by data, with an error
 //! code, with a body that is not finished, or not at all.
 
+// Its bindings are there for WebAssembly only.
+#![cfg(target_family = "wasm")]
+
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{
     ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,

@@ -40,7 +40,11 @@ fn main() -> Result<(), String> {
     if let Some(message) = wish.panic {
         panic!("{message}");
     }
-    while wish.spin {}
+    if wish.spin {
+        loop {
+            std::hint::spin_loop();
+        }
+    }
     match wish.exit {
         Some(code) => exit(code),
         None => Ok(()),

@@ -5,7 +5,6 @@
 
 wit_bindgen::generate!({ path: "../../wit/hosts/spin-cron" });
 
-
 struct Component;
 
 impl Guest for Component {

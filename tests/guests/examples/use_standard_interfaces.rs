@@ -1,6 +1,9 @@
 //! Uses the standard interfaces through the standard bindings, as its data names them, and gives back what each came to. Of
 //! our SDK it uses nothing but the handler.
 
+// Its bindings are there for WebAssembly only.
+#![cfg(target_family = "wasm")]
+
 use innkeeper_sdk::{Failure, handler};
 use serde_json::{Value, json};
 use wasip2::cli::{environment, stderr, stdin, stdout, terminal_stdout};

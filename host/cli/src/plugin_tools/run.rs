@@ -180,12 +180,11 @@ fn describe(told: &Value) -> String {
     let list = |name: &str| told[name].as_array().cloned().unwrap_or_default();
     let number = |field: &str| told["receipt"][field].as_u64().unwrap_or(0);
     let mut rows = vec![("status", json_text(&told["status"]))];
-    match told["status"] == "success" {
-        true => rows.push(("output", printable(&told["output"].to_string()))),
-        false => rows.push((
-            "error",
-            printable(&format!("{}: {}", json_text(&told["kind"]), json_text(&told["error"]))),
-        )),
+    if told["status"] == "success" {
+        rows.push(("output", printable(&told["output"].to_string())));
+    } else {
+        let error = format!("{}: {}", json_text(&told["kind"]), json_text(&told["error"]));
+        rows.push(("error", printable(&error)));
     }
     for event in list("events") {
         rows.push(("event", printable(&format!("{} {}", json_text(&event["event"]), event["data"]))));

@@ -40,7 +40,8 @@ pub(super) async fn call(pre: &ProxyPre<State>, store: &mut Store<State>, input:
     let request = arguments.map_err(Ended::NotStarted)?;
     let answer = view(store.data_mut()).new_response_outparam(sender).map_err(Ended::NotStarted)?;
     let handler = instance.wasi_http_incoming_handler();
-    let answered = converse(handler.call_handle(&mut *store, request, answer), receive(receiver, bytes_max)).await;
+    let answered =
+        converse(handler.call_handle(&mut *store, request, answer), receive(receiver, bytes_max)).await;
     match answered.map_err(Ended::Broken)? {
         None => Ok(Err(Failure::Retry("the handler returned without a whole answer".to_owned()))),
         Some(Err(code)) => Ok(Err(Failure::Retry(format!("the handler answered with an error: {code:?}")))),
