@@ -68,6 +68,16 @@ pub struct RunPlugin {
     /// What it may reach, such as `http=https://api.example.com`; to be given once for each.
     #[arg(long, value_name = "KIND=WHAT")]
     pub allow: Vec<GrantText>,
+    /// A value of the configuration, which it may then read; to be given once for each.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    pub config: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is no setting: write KEY=VALUE")),
+    }
 }
 
 fn json(text: &str) -> Result<Value, String> {

@@ -1,5 +1,6 @@
 //! `plugin run`: one execution here and now, with everything that came of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -9,7 +10,10 @@ use innkeeper_model::execution::LogLine;
 use innkeeper_model::grants::Grants;
 use innkeeper_model::id::{Digest, ExecutionId, RunId, TenantId};
 use innkeeper_model::limits::Limits;
-use innkeeper_model::sandbox::{Invocation, Outcome, Report, Sandbox as _, StateError, StateReader};
+use innkeeper_model::sandbox::{
+    ConfigValue, Invocation, KeyValueChange, KeyValueWrite, Outcome, Report, Sandbox as _, StateError,
+    StateReader,
+};
 use innkeeper_sandbox::WasmSandbox;
 use serde_json::{Map, Value, json};
 
@@ -63,13 +67,15 @@ struct Occasion {
 
 impl Occasion {
     fn new(args: &RunPlugin, digest: Digest, component: Arc<[u8]>) -> Result<Self, Failure> {
+        let mut granted = grants(&args.allow)?;
+        granted.config.extend(args.config.iter().map(|(key, _)| key.clone()));
         Ok(Self {
             digest,
             event: args.event.as_ref().map(ToString::to_string),
             data: args.data.as_ref().map(ToString::to_string),
             metadata: args.metadata.as_ref().map(|metadata| metadata.to_string().into()),
-            grants: Arc::new(grants(&args.allow)?),
-            state: Arc::new(Bench { component }),
+            grants: Arc::new(granted),
+            state: Arc::new(Bench { component, config: args.config.iter().cloned().collect() }),
         })
     }
 
@@ -112,9 +118,10 @@ fn grants(texts: &[GrantText]) -> Result<Grants, Failure> {
     serde_json::from_value(Value::Object(lists)).map_err(|error| Failure::usage(format!("--allow: {error}")))
 }
 
-/// A store in which there is nothing but the component.
+/// A store in which there is nothing but the component and the configuration.
 struct Bench {
     component: Arc<[u8]>,
+    config: HashMap<String, String>,
 }
 
 impl StateReader for Bench {
@@ -125,6 +132,11 @@ impl StateReader for Bench {
 
     fn value(&self, _: &TenantId, _: &str, _: &str) -> BoxFuture<Result<Option<Vec<u8>>, StateError>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn configuration(&self, _: &TenantId, key: &str) -> BoxFuture<Result<Option<ConfigValue>, StateError>> {
+        let value = self.config.get(key).map(|text| ConfigValue { text: text.clone(), is_secret: false });
+        Box::pin(async { Ok(value) })
     }
 
     fn keys(
@@ -149,6 +161,7 @@ fn tell(report: &Report) -> Value {
     let mut told = json!({
         "logs": report.logs.iter().map(line).collect::<Vec<_>>(),
         "events": events,
+        "writes": report.effects.writes.iter().map(write).collect::<Vec<_>>(),
         "receipt": report.receipt,
     });
     match &report.outcome {
@@ -165,6 +178,15 @@ fn tell(report: &Report) -> Value {
         }
     }
     told
+}
+
+fn write(write: &KeyValueWrite) -> Value {
+    let (change, value) = match &write.change {
+        KeyValueChange::Set(value) => ("set", String::from_utf8_lossy(value).into()),
+        KeyValueChange::Delete => ("delete", Value::Null),
+        KeyValueChange::Add(amount) => ("add", (*amount).into()),
+    };
+    json!({"bucket": write.bucket, "key": write.key, "change": change, "value": value})
 }
 
 fn line(line: &LogLine) -> Value {
@@ -188,6 +210,13 @@ fn describe(told: &Value) -> String {
     }
     for event in list("events") {
         rows.push(("event", printable(&format!("{} {}", json_text(&event["event"]), event["data"]))));
+    }
+    for write in list("writes") {
+        let target = format!("{}/{}", json_text(&write["bucket"]), json_text(&write["key"]));
+        rows.push((
+            "write",
+            printable(&format!("{} {target} {}", json_text(&write["change"]), write["value"])),
+        ));
     }
     for line in list("logs") {
         rows.push((
