@@ -1,5 +1,5 @@
 //! Builds the components that the stories need: every guest and every plugin, for wasm32-wasip2, in a target directory
-//! of their own, and the guests that are written as text. Adds the WebAssembly target to the toolchain if it is missing.
+//! of their own, and the guests that are written as text. Adds the WebAssembly targets to the toolchain if they are missing.
 
 #[path = "build/text.rs"]
 mod text;
@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
+/// What makes core modules, which the host adapts, and the guest that is built for it as well.
+const OLD_TARGET: &str = "wasm32-wasip1";
+const OLD_PROGRAM: &str = "be_a_program";
 const PROFILE: &str = "plugin";
 
 fn main() {
@@ -19,15 +22,25 @@ fn main() {
     for watched in ["Cargo.lock", "Cargo.toml", "wit", "sdk", "plugins", "tests/guests"] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
+    // Whether the tools of other languages are here is said by whoever starts the tests, so that leaving these stories out is a
+    // decision.
+    println!("cargo::rustc-check-cfg=cfg(languages)");
+    println!("cargo::rerun-if-env-changed=INNKEEPER_TEST_LANGUAGES");
+    if env::var_os("INNKEEPER_TEST_LANGUAGES").is_some() {
+        println!("cargo::rustc-cfg=languages");
+    }
     let out = PathBuf::from(variable("OUT_DIR"));
     // OUT_DIR is <target>/<profile>/build/<package>/out. The outer build holds the lock of <target>/<profile>.
     let target = out.ancestors().nth(4).expect("OUT_DIR lies in a target directory").join("guests");
-    add_wasm_target();
+    add_wasm_target(TARGET);
+    add_wasm_target(OLD_TARGET);
     let guests = names(&tests.join("guests/examples"), "rs");
-    let plugins = names(&root.join("plugins"), "");
-    build(&root, &target, &["-p", "innkeeper-guests", "--examples"]);
+    let mut plugins = names(&root.join("plugins"), "");
+    plugins.retain(|plugin| root.join("plugins").join(plugin).join("Cargo.toml").is_file());
+    build(&root, &target, TARGET, &["-p", "innkeeper-guests", "--examples"]);
+    build(&root, &target, OLD_TARGET, &["-p", "innkeeper-guests", "--example", OLD_PROGRAM]);
     for plugin in &plugins {
-        build(&root, &target, &["-p", plugin]);
+        build(&root, &target, TARGET, &["-p", plugin]);
     }
     let built = target.join(TARGET).join(PROFILE);
     let mut source = String::new();
@@ -37,6 +50,8 @@ fn main() {
         // For the benchmarks, which need few of them.
         println!("cargo::rustc-env=INNKEEPER_GUEST_{}={}", guest.to_uppercase(), path.display());
     }
+    let old = target.join(OLD_TARGET).join(PROFILE).join("examples").join(format!("{OLD_PROGRAM}.wasm"));
+    declare(&mut source, &format!("{OLD_PROGRAM}_for_wasip1"), &old);
     for plugin in &plugins {
         let file = format!("{}.wasm", plugin.replace('-', "_"));
         let path = built.join(file);
@@ -87,9 +102,9 @@ fn declare(source: &mut String, name: &str, path: &Path) {
     .expect("a string takes text");
 }
 
-fn build(root: &Path, target: &Path, what: &[&str]) {
+fn build(root: &Path, target: &Path, triple: &str, what: &[&str]) {
     let mut cargo = Command::new(variable("CARGO"));
-    cargo.current_dir(root).args(["build", "--quiet", "--target", TARGET, "--profile", PROFILE]).args(what);
+    cargo.current_dir(root).args(["build", "--quiet", "--target", triple, "--profile", PROFILE]).args(what);
     cargo.arg("--target-dir").arg(target);
     // What the outer build was told is not meant for the inner one.
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET"] {
@@ -99,17 +114,17 @@ fn build(root: &Path, target: &Path, what: &[&str]) {
     assert!(status.success(), "cargo build {} failed: {status}", what.join(" "));
 }
 
-fn add_wasm_target() {
+fn add_wasm_target(triple: &str) {
     let rustc = variable("RUSTC");
-    let printed = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let printed = Command::new(rustc).args(["--print", "target-libdir", "--target", triple]).output();
     let directory = printed.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     if directory.is_ok_and(|directory| Path::new(&directory).is_dir()) {
         return;
     }
-    let added = Command::new("rustup").args(["target", "add", TARGET]).status();
+    let added = Command::new("rustup").args(["target", "add", triple]).status();
     assert!(
         added.is_ok_and(|status| status.success()),
-        "the guests need the target {TARGET}, and `rustup target add {TARGET}` failed: add it by hand"
+        "the guests need the target {triple}, and `rustup target add {triple}` failed: add it by hand"
     );
 }
 

@@ -6,6 +6,6 @@ pub mod server;
 pub mod wait;
 
 pub use events::{EventStream, StreamEvent};
-pub use host::TestHost;
+pub use host::{TestHost, binary};
 pub use server::{CERTIFICATE, HttpServer, Reply};
 pub use wait::eventually;

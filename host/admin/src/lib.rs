@@ -54,6 +54,7 @@ mod tokens;
 mod upcoming;
 mod uploads;
 mod values;
+mod versions;
 
 pub use auth::{InvalidToken, Token};
 pub use config::AdminConfig;

@@ -20,7 +20,7 @@ use crate::streams::{self, Seats};
 use crate::uploads::Uploads;
 use crate::{
     audit, backup, configuration, events, executions, framing, gate, grants, health, limits, metrics,
-    openapi, plugins, replays, schedules, status, tasks, tenants, tokens, upcoming, values,
+    openapi, plugins, replays, schedules, status, tasks, tenants, tokens, upcoming, values, versions,
 };
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
@@ -99,6 +99,9 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/stream", get(streams::open))
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))
+        .route("/v1/plugins/{name}/versions", get(versions::list))
+        .route("/v1/plugins/{name}/activate", post(versions::activate))
+        .route("/v1/plugins/{name}/rollback", post(versions::roll_back))
         .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace))
         .route("/v1/kv", get(values::buckets))
         .route("/v1/kv/{bucket}", get(values::keys))

@@ -323,6 +323,24 @@ pub(crate) struct Released {
     pub(crate) resumed: Vec<TaskId>,
 }
 
+/// A version of a plugin.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Version {
+    digest: Digest,
+    size: u64,
+    imports: Vec<String>,
+    created_at: Timestamp,
+    is_active: bool,
+}
+
+impl From<store::StoredVersion> for Version {
+    fn from(version: store::StoredVersion) -> Self {
+        let store::StoredVersion { digest, size, imports, created_at, is_active } = version;
+        Self { digest, size, imports, created_at, is_active }
+    }
+}
+
 /// A named schedule.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Preset {

@@ -32,6 +32,7 @@ mod follow;
 mod input;
 mod key_value;
 mod output;
+mod plugin_tools;
 mod plugins;
 mod presets;
 mod problem;
@@ -42,5 +43,6 @@ mod stream;
 mod tasks;
 mod tenants;
 mod tokens;
+mod versions;
 
 pub use command::main;

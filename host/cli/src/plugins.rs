@@ -10,7 +10,9 @@ use crate::client::Client;
 use crate::exit::Failure;
 use crate::grants;
 use crate::output::{Column, Output, bytes, count, fields, json_text, short_time, time};
+use crate::plugin_tools;
 use crate::progress::Upload;
+use crate::versions;
 
 const COLUMNS: [Column; 4] = [
     Column::new("NAME", |plugin| json_text(&plugin["name"])),
@@ -26,6 +28,15 @@ const COLUMNS: [Column; 4] = [
 pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Result<(), Failure> {
     match verb {
         PluginVerb::Push(push) => upload(push, client, output).await?,
+        PluginVerb::New(new) => plugin_tools::create(&new)?,
+        PluginVerb::Build(build) => plugin_tools::build(&build, output).await?,
+        PluginVerb::Inspect { file } => plugin_tools::inspect(&file, output).await?,
+        PluginVerb::Run(run) => plugin_tools::run(run, output).await?,
+        PluginVerb::Versions { name } => versions::list(&name, client, output).await?,
+        PluginVerb::Activate { name, digest } => versions::activate(&name, &digest, client, output).await?,
+        PluginVerb::Rollback { name, digest } => {
+            versions::roll_back(&name, digest.as_deref(), client, output).await?;
+        }
         PluginVerb::List => {
             let mut answer = client.get(&["plugins"], &[]).await?;
             let plugins = match answer["items"].take() {
@@ -71,7 +82,11 @@ async fn upload(push: Push, client: &Client, output: Output) -> Result<(), Failu
     Ok(())
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+/// The bytes of a component.
+///
+/// # Errors
+/// The file cannot be read, or is no WebAssembly.
+pub(crate) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     let name = file.display();
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
     ensure!(
@@ -90,7 +105,8 @@ fn size(plugin: &Value) -> String {
     plugin["size"].as_u64().map_or_else(String::new, bytes)
 }
 
-fn describe(plugin: &Value) -> String {
+/// A plugin as text.
+pub(crate) fn describe(plugin: &Value) -> String {
     let mut pairs = vec![
         ("name", json_text(&plugin["name"])),
         ("digest", json_text(&plugin["digest"])),

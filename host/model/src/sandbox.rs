@@ -56,17 +56,27 @@ pub enum Refusal {
     /// The bytes are not a valid component.
     #[error("{0}")]
     Invalid(String),
-    /// A core module, not a component.
-    #[error("this is a core WebAssembly module, not a component: build it for the target wasm32-wasip2")]
+    /// A core module, not a component, and none that can be made one.
+    #[error(
+        "this is a core WebAssembly module, not a component, and no program either (it exports no `_start`): build it for \
+        the target wasm32-wasip2"
+    )]
     CoreModule,
-    /// The component does not export the handler.
-    #[error("the component does not export `{expected}`: it exports {}", list(found))]
+    /// The component exports no handler.
+    #[error(
+        "the component has no handler: it exports {}; a plugin exports one of {}",
+        list(found),
+        list(accepted)
+    )]
     MissingExport {
-        /// The interface that a plugin must export.
-        expected: String,
+        /// What would make it a plugin.
+        accepted: Vec<String>,
         /// What the component exports instead.
         found: Vec<String>,
     },
+    /// The component exports several handlers.
+    #[error("the component has several handlers, and must have one for the host to know which to call: {}", list(.0))]
+    SeveralHandlers(Vec<String>),
     /// The component needs something this host does not offer.
     #[error("the component imports what this host does not offer: {}", list(.0))]
     MissingImports(Vec<String>),
@@ -89,6 +99,7 @@ impl Refusal {
             Self::Invalid(_) => "invalid_component",
             Self::CoreModule => "core_module",
             Self::MissingExport { .. } => "missing_export",
+            Self::SeveralHandlers(_) => "several_handlers",
             Self::MissingImports(_) => "missing_import",
             Self::TooLarge(_) => "component_too_large",
             Self::DoesNotStart(_) => "component_does_not_start",

@@ -43,6 +43,7 @@ mod tokens;
 mod upcoming;
 mod values;
 mod verdict;
+mod versions;
 mod why;
 
 pub mod bus;

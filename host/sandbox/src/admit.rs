@@ -22,6 +22,15 @@ impl Core {
     /// # Errors
     /// The component is refused, and nothing is kept of it.
     pub(crate) async fn admit(&self, bytes: Arc<[u8]>) -> Result<Admission, Refusal> {
+        let (digest, plugin) = self.take_in(bytes).await?;
+        Ok(Admission { digest, imports: plugin.imports.clone() })
+    }
+
+    /// Does the same and gives the plugin itself.
+    ///
+    /// # Errors
+    /// As [`Core::admit`].
+    pub(crate) async fn take_in(&self, bytes: Arc<[u8]>) -> Result<(Digest, Arc<Plugin>), Refusal> {
         let size = bytes.len() as u64;
         if size > self.config.upload_bytes_max {
             let max = self.config.upload_bytes_max;
@@ -34,9 +43,8 @@ impl Core {
         let admitted = cell.get_or_try_init(|| self.try_out(digest, bytes)).await;
         match admitted {
             Ok(plugin) => {
-                let imports = plugin.imports.clone();
                 self.plugins.shrink();
-                Ok(Admission { digest, imports })
+                Ok((digest, Arc::clone(plugin)))
             }
             Err(refusal) => {
                 self.plugins.forget_empty(&digest);
@@ -61,7 +69,7 @@ impl Core {
         let mut store = state::store(state).map_err(|error| Refusal::DoesNotStart(format!("{error:#}")))?;
         let started = tokio::select! {
             biased;
-            started = plugin.pre.instantiate_async(&mut store) => started,
+            started = plugin.handler.instance().instantiate_async(&mut store) => started,
             () = self.ticker.sleep(TRIAL.timeout) => {
                 let limit = TRIAL.timeout.as_millis();
                 return Err(Refusal::DoesNotStart(format!("the component did not start within {limit} ms")));

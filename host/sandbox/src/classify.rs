@@ -27,6 +27,8 @@ const TOO_MUCH_MESSAGES: [&str; 2] =
 pub(crate) enum Ended {
     /// The handler returned.
     Returned(Result<Option<String>, handler::Failure>),
+    /// The handler was done, and its output has so many bytes, which is more than it may have. It was not kept.
+    OutputTooLarge(u64),
     /// There was no instance to call.
     NotStarted(Error),
     /// The call was ended by a trap or a limit.
@@ -41,12 +43,15 @@ pub(crate) enum Ended {
 pub(crate) fn outcome(ended: Ended, state: &State) -> Outcome {
     let failure = match ended {
         // No message or output of a guest that broke the limit counts: the call that broke it did not happen in time.
-        Ended::Returned(_) if state.host_calls_exceeded() => host_call_limit(state),
+        Ended::Returned(_) | Ended::OutputTooLarge(_) if state.host_calls_exceeded() => {
+            host_call_limit(state)
+        }
         Ended::Returned(Ok(output)) => match check_output(output, state.limits.output_bytes) {
             Ok(output) => return Outcome::Success(output),
             Err(failure) => failure,
         },
         Ended::Returned(Err(failure)) => name_breach(handler_failure(failure), state),
+        Ended::OutputTooLarge(bytes) => output_too_large(bytes, state.limits.output_bytes),
         Ended::NotStarted(error) => not_started(&error, state),
         Ended::Broken(error) => broken(&error, state),
         Ended::TimedOut => timeout(state.limits.timeout),
@@ -180,13 +185,17 @@ fn handler_failure(failure: handler::Failure) -> Failure {
 fn check_output(output: Option<String>, bytes_max: u64) -> Result<Option<String>, Failure> {
     let Some(text) = output else { return Ok(None) };
     if text.len() as u64 > bytes_max {
-        let message = format!("the handler's output has {} bytes; at most {bytes_max} are kept", text.len());
-        return Err(Failure::new(FailureKind::OutputExceeded, message));
+        return Err(output_too_large(text.len() as u64, bytes_max));
     }
     match json::check(&text) {
         Ok(()) => Ok(Some(text)),
         Err(why) => Err(Failure::new(FailureKind::HandlerError, format!("the handler's output is {why}"))),
     }
+}
+
+fn output_too_large(bytes: u64, bytes_max: u64) -> Failure {
+    let message = format!("the handler's output has {bytes} bytes; at most {bytes_max} are kept");
+    Failure::new(FailureKind::OutputExceeded, message)
 }
 
 /// What went wrong, what the guest said about it, and where it was.

@@ -11,23 +11,25 @@ use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
+use crate::adapt;
 use crate::artifact::{self, ArtifactCache};
-use crate::bindings::PluginPre;
 use crate::capability::{self, denied};
 use crate::child;
 use crate::config::SandboxConfig;
 use crate::engine;
+use crate::handler::{self, Handler, HandlerKind};
 use crate::measure::Stopwatch;
 use crate::state::{Shared, State};
 use crate::structure;
 
-/// The interface that a plugin must export.
-const HANDLER: &str = "innkeeper:plugin/handler@0.1.0";
-
 /// A component that is compiled and linked; only a store is missing.
 pub(crate) struct Plugin {
-    /// Its typed exports, looked up already.
-    pub(crate) pre: PluginPre<State>,
+    /// What it offers to be called by.
+    pub(crate) kind: HandlerKind,
+    /// How it is called.
+    pub(crate) handler: Handler,
+    /// The names of everything it exports, sorted.
+    pub(crate) exports: Vec<String>,
     /// Interfaces it imports, sorted.
     pub(crate) imports: Vec<String>,
     /// Bytes of its machine code and data.
@@ -82,6 +84,7 @@ impl Compiler {
     /// The component is invalid, or breaks a limit on structure or size.
     pub(crate) async fn compile(&self, bytes: Arc<[u8]>) -> Result<Compiled, Refusal> {
         structure::check_start(&bytes)?;
+        adapt::check_program(&bytes)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|error| cut_short(&error))?;
         let engine = self.shared.engine.clone();
         let stopwatch = Stopwatch::start();
@@ -138,7 +141,8 @@ impl Compiler {
     /// # Errors
     /// An import is not offered, or the handler is not exported or has another type.
     pub(crate) fn link(&self, component: &Component) -> Result<Plugin, Refusal> {
-        check_export(component)?;
+        let exports = handler::exports(component);
+        let kind = handler::find(&exports)?;
         let imports = check_imports(component)?;
         let met = if imports.iter().any(|name| denied::is_denied(name)) {
             denied::meet(&self.linker, component).and_then(|linker| linker.instantiate_pre(component))
@@ -146,12 +150,12 @@ impl Compiler {
             self.linker.instantiate_pre(component)
         };
         let instance = met.map_err(|error| Refusal::MissingImports(vec![format!("{error:#}")]))?;
-        let pre = PluginPre::new(instance).map_err(|error| {
-            Refusal::Invalid(format!("`{HANDLER}` is not as the contract says: {error:#}"))
+        let handler = Handler::new(kind, instance).map_err(|error| {
+            Refusal::Invalid(format!("`{}` is not as the contract says: {error:#}", kind.export()))
         })?;
         let image = component.image_range();
         let bytes = (image.end as usize).saturating_sub(image.start as usize) as u64;
-        Ok(Plugin { pre, imports, bytes })
+        Ok(Plugin { kind, handler, exports, imports, bytes })
     }
 }
 
@@ -165,9 +169,9 @@ fn compile_here(
     guest_memory_bytes: u64,
     turn: Turn,
 ) -> Result<Compiled, Refusal> {
-    structure::check(bytes, guest_memory_bytes)?;
+    let component = adapt::component(bytes, guest_memory_bytes)?;
     // The bytes are valid, so what is left to fail are limits of the compiler.
-    let artifact = engine.precompile_component(bytes);
+    let artifact = engine.precompile_component(&component);
     revive(engine, artifact.map_err(|error| Refusal::TooLarge(format!("{error:#}")))?, turn)
 }
 
@@ -176,16 +180,6 @@ fn revive(engine: &Engine, artifact: Vec<u8>, turn: Turn) -> Result<Compiled, Re
     let component = artifact::revive(engine, &artifact);
     let component = component.map_err(|error| Refusal::TooLarge(format!("{error:#}")))?;
     Ok(Compiled { component, artifact, turn })
-}
-
-fn check_export(component: &Component) -> Result<(), Refusal> {
-    if component.get_export_index(None, HANDLER).is_some() {
-        return Ok(());
-    }
-    let ty = component.component_type();
-    let mut found: Vec<String> = ty.exports(component.engine()).map(|(name, _)| name.to_owned()).collect();
-    found.sort();
-    Err(Refusal::MissingExport { expected: HANDLER.to_owned(), found })
 }
 
 /// The names of the imports, sorted, if all of them are offered.

@@ -13,6 +13,7 @@ use wasmtime::Store;
 
 use crate::classify::{self, Ended};
 use crate::compile::Plugin;
+use crate::handler::Input;
 use crate::measure::{Stopwatch, micros};
 use crate::processor::Slot;
 use crate::sandbox::Core;
@@ -114,7 +115,7 @@ impl Core {
     ) -> (Ended, Duration) {
         let mut busy = Duration::ZERO;
         let turn = store.data().turn.clone();
-        let mut call = pin!(call(plugin, store, input));
+        let mut call = pin!(plugin.handler.call(store, input));
         let measured = poll_fn(|context| {
             let watch = Stopwatch::start();
             let polled = call.as_mut().poll(context);
@@ -132,24 +133,6 @@ impl Core {
             () = self.ticker.sleep(timeout) => Ended::TimedOut,
         };
         (ended, busy)
-    }
-}
-
-/// What the handler is called with.
-struct Input {
-    event: Option<String>,
-    data: Option<String>,
-}
-
-async fn call(plugin: &Plugin, store: &mut Store<State>, input: &Input) -> Ended {
-    let instance = match plugin.pre.instantiate_async(&mut *store).await {
-        Ok(instance) => instance,
-        Err(error) => return Ended::NotStarted(error),
-    };
-    let handler = instance.innkeeper_plugin_handler();
-    match handler.call_handle(store, input.event.as_deref(), input.data.as_deref()).await {
-        Ok(returned) => Ended::Returned(returned),
-        Err(error) => Ended::Broken(error),
     }
 }
 

@@ -8,9 +8,11 @@
 //! under the name of the limit that ended it. A guest reaches the host only through `capability`, one file for each thing
 //! it may do; whatever else a component imports is refused when it is admitted.
 //!
-//! A plugin is *admitted* once (`admit`, `structure`, `compile`, `child`), *loaded* as often as it was evicted (`plugins`,
-//! `artifact`), and *executed* once per attempt (`execute`, `state`, `classify`).
+//! A plugin is *admitted* once (`admit`, `structure`, `adapt`, `compile`, `child`), *loaded* as often as it was evicted (`plugins`,
+//! `artifact`), and *executed* once per attempt (`execute`, `handler`,
+//! `state`, `classify`).
 
+mod adapt;
 mod admit;
 mod artifact;
 mod bindings;
@@ -22,6 +24,8 @@ mod config;
 mod engine;
 mod error;
 mod execute;
+mod handler;
+mod inspect;
 mod json;
 mod logs;
 mod measure;
@@ -37,4 +41,6 @@ mod usage;
 pub use child::{CompileLimits, compile_standard_input};
 pub use config::{CompilerProgram, SandboxConfig};
 pub use error::SandboxError;
+pub use handler::HandlerKind;
+pub use inspect::Inspection;
 pub use sandbox::WasmSandbox;

@@ -19,6 +19,7 @@ use crate::config::SandboxConfig;
 use crate::engine;
 use crate::error::SandboxError;
 use crate::execute;
+use crate::inspect::Inspection;
 use crate::plugins::Plugins;
 use crate::processor::Processor;
 use crate::state::Shared;
@@ -83,15 +84,27 @@ impl WasmSandbox {
     }
 }
 
+impl WasmSandbox {
+    /// Admits a component and tells what was found in it.
+    ///
+    /// # Errors
+    /// The component is refused, as [`Sandbox::admit`] would refuse it.
+    pub async fn inspect(&self, component: Arc<[u8]>) -> Result<Inspection, Refusal> {
+        let core = Arc::clone(&self.core);
+        let inspection = on(self.guests.threads.clone(), async move { core.inspect(component).await });
+        inspection.await.unwrap_or_else(|why| Err(not_tried(&why)))
+    }
+}
+
+fn not_tried(why: &NotDone) -> Refusal {
+    Refusal::DoesNotStart(format!("the component was not tried: {why}"))
+}
+
 impl Sandbox for WasmSandbox {
     fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
         let core = Arc::clone(&self.core);
         let admission = on(self.guests.threads.clone(), async move { core.admit(component).await });
-        Box::pin(async move {
-            admission.await.unwrap_or_else(|why| {
-                Err(Refusal::DoesNotStart(format!("the component was not tried: {why}")))
-            })
-        })
+        Box::pin(async move { admission.await.unwrap_or_else(|why| Err(not_tried(&why))) })
     }
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {

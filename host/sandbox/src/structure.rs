@@ -46,7 +46,7 @@ pub(crate) fn check(bytes: &[u8], memory_bytes_max: u64) -> Result<(), Refusal> 
     language::check(bytes)
 }
 
-fn invalid(error: &wasmparser::BinaryReaderError) -> Refusal {
+pub(crate) fn invalid(error: &wasmparser::BinaryReaderError) -> Refusal {
     Refusal::Invalid(format!("this is not a valid component for this host: {error}"))
 }
 

@@ -7,11 +7,43 @@ use clap::{Args, Subcommand};
 use innkeeper_model::grants::HttpGrant;
 use innkeeper_model::id::PluginName;
 
+use super::plugin_tools::{Build, New, RunPlugin};
+
 /// What to do with plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginVerb {
     /// Upload a component and make it the plugin's active version.
     Push(Push),
+    /// Make a project for a new plugin.
+    New(New),
+    /// Build a project's component.
+    Build(Build),
+    /// Tell what a component is and what it needs, without a server.
+    Inspect {
+        /// The component: a .wasm file.
+        file: PathBuf,
+    },
+    /// Run a component here and now, without a server.
+    Run(RunPlugin),
+    /// List the versions of a plugin.
+    Versions {
+        /// Its name.
+        name: PluginName,
+    },
+    /// Make a version the active one, for runs that are recorded from now on.
+    Activate {
+        /// The plugin's name.
+        name: PluginName,
+        /// The version's digest, or enough of its beginning.
+        digest: String,
+    },
+    /// Make the version that was uploaded before the active one the active one again.
+    Rollback {
+        /// The plugin's name.
+        name: PluginName,
+        /// Another version: its digest, or enough of its beginning.
+        digest: Option<String>,
+    },
     /// List the plugins.
     List,
     /// Show one plugin.
@@ -45,7 +77,7 @@ pub enum PluginVerb {
 pub struct Push {
     /// The plugin's name.
     pub name: PluginName,
-    /// The component: a .wasm file, built for the target wasm32-wasip2.
+    /// The component: a .wasm file, such as `plugin build` makes, or a program for wasm32-wasip1 or -wasip2.
     pub file: PathBuf,
     /// What it may reach from now on, such as `http=https://api.example.com`; to be given once for each.
     #[arg(long, value_name = "KIND=WHAT")]

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 /// What plugins are built for.
-pub(super) const TARGET: &str = "wasm32-wasip2";
+pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// Where cargo's own messages go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Messages {
+pub(crate) enum Messages {
     /// To the terminal, as they come.
     Shown,
     /// Into the result: only errors and warnings.
@@ -21,16 +21,16 @@ pub(super) enum Messages {
 
 /// A built component.
 #[derive(Debug)]
-pub(super) struct Built {
+pub(crate) struct Built {
     /// The component.
-    pub(super) component: Vec<u8>,
+    pub(crate) component: Vec<u8>,
     /// The compiler's warnings, if they were kept.
-    pub(super) warnings: String,
+    pub(crate) warnings: String,
 }
 
 /// A crate was not built.
 #[derive(Debug)]
-pub(super) enum NotBuilt {
+pub(crate) enum NotBuilt {
     /// The compiler says why; empty if that was shown already.
     Compiler(String),
     /// It did not come to that.
@@ -44,7 +44,7 @@ impl From<anyhow::Error> for NotBuilt {
 }
 
 /// Builds the crate in `directory`, in a target folder that it shares with no other build: nobody waits for nobody.
-pub(super) async fn build(directory: &Path, messages: Messages) -> Result<Built, NotBuilt> {
+pub(crate) async fn build(directory: &Path, messages: Messages) -> Result<Built, NotBuilt> {
     let target_directory = target_directory(directory).await?.join("innkeeper-plugins");
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
@@ -126,7 +126,7 @@ fn component(messages: &[u8], directory: &Path) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// It cannot, with what to do about it.
-pub(super) async fn ensure_target(directory: &Path) -> anyhow::Result<()> {
+pub(crate) async fn ensure_target(directory: &Path) -> anyhow::Result<()> {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "sysroot"]).stderr(Stdio::inherit());
     let output = run(rustc, directory)

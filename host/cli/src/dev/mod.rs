@@ -3,7 +3,7 @@
 //! It builds plugins, runs them on a host of its own, shows every execution as it ends, and does so again whenever a
 //! source changes. A version that does not build or is refused never takes the place of one that works.
 
-mod build;
+pub(crate) mod build;
 mod print;
 mod project;
 mod request;

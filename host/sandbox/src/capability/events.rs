@@ -31,16 +31,20 @@ impl HasData for Events {
 
 /// Links the interface.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    events::add_to_linker::<State, Events>(linker, |state| {
-        let state = state.enter();
-        Publisher { outbox: &mut state.outbox, usage: &mut state.usage }
-    })
+    events::add_to_linker::<State, Events>(linker, |state| Publisher::of(state.enter()))
 }
 
 /// An outbox, and where a breach of its limits is noted.
 pub(crate) struct Publisher<'a> {
     outbox: &'a mut Outbox,
     usage: &'a mut Usage,
+}
+
+impl<'a> Publisher<'a> {
+    /// Borrows what is needed of the execution.
+    pub(crate) fn of(state: &'a mut State) -> Self {
+        Self { outbox: &mut state.outbox, usage: &mut state.usage }
+    }
 }
 
 impl events::Host for Publisher<'_> {

@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod keyvalue;
 pub(crate) mod logging;
+pub(crate) mod messaging;
 pub(crate) mod wasi;
 
 use wasmtime::Engine;
@@ -26,13 +27,14 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     logging::add_to_linker(&mut linker)?;
     keyvalue::add_to_linker(&mut linker)?;
     config::add_to_linker(&mut linker)?;
+    messaging::add_to_linker(&mut linker)?;
     wasi::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
 /// Whether the interface called `name` is offered or met by a stand-in.
 pub(crate) fn is_offered(name: &str) -> bool {
-    matches!(name, "innkeeper:plugin/context@0.1.0" | "innkeeper:plugin/events@0.1.0")
+    matches!(name, "innkeeper:plugin/context@0.1.0" | "innkeeper:plugin/events@0.1.0" | messaging::NAME)
         || logging::NAMES.contains(&name)
         || http::is_offered(name)
         || keyvalue::NAMES.contains(&name)

@@ -1,9 +1,9 @@
 //! The standard interfaces that programs are compiled against: `wasi:cli`, `wasi:clocks`, `wasi:random` and `wasi:io` 0.2.
 //!
-//! A guest sees no environment and no arguments, its standard input is at its end, its outputs go to the log, and its wall
-//! clock is the host's clock.
+//! A guest sees no arguments, its outputs go to the log, and its wall clock is the host's clock. It has an environment and a
+//! standard input only if its kind of handler is called by them ([`Program`]).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{HostWallClock, WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::p2::bindings::{cli, clocks, io, random};
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -60,7 +61,67 @@ pub(crate) fn is_preview_2(version: &str) -> bool {
 
 /// The context of the standard interfaces. Made when it is first needed: most handlers never need it.
 #[derive(Default)]
-pub(crate) struct Wasi(Option<WasiCtx>);
+pub(crate) struct Wasi {
+    context: Option<WasiCtx>,
+    program: Program,
+}
+
+impl Wasi {
+    /// Has the guest find this when it looks. To be called before it is instantiated.
+    pub(crate) fn run_program(&mut self, program: Program) {
+        self.program = program;
+    }
+}
+
+/// What a guest is given by way of the operating system that it believes to run on.
+#[derive(Default)]
+pub(crate) struct Program {
+    /// Environment variables and their values.
+    pub(crate) environment: Vec<(String, String)>,
+    /// What it reads from standard input.
+    pub(crate) input: Bytes,
+    /// Keeps what it writes to standard output, if somebody wants that besides the log.
+    pub(crate) output: Option<Capture>,
+}
+
+/// Standard output as a whole, as long as it is not too long.
+#[derive(Clone)]
+pub(crate) struct Capture(Arc<Mutex<Captured>>);
+
+struct Captured {
+    bytes: Vec<u8>,
+    /// Bytes written, kept or not.
+    written: u64,
+    bytes_max: u64,
+}
+
+impl Capture {
+    /// Keeps at most `bytes_max`.
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        Self(Arc::new(Mutex::new(Captured { bytes: Vec::new(), written: 0, bytes_max })))
+    }
+
+    /// What was written; what is no text is replaced. If it was too much, how many bytes.
+    pub(crate) fn text(&self) -> Result<String, u64> {
+        let captured = self.lock();
+        if captured.written > captured.bytes_max {
+            return Err(captured.written);
+        }
+        Ok(String::from_utf8_lossy(&captured.bytes).into_owned())
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut captured = self.lock();
+        captured.written = captured.written.saturating_add(bytes.len() as u64);
+        if captured.written <= captured.bytes_max {
+            captured.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Captured> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 struct Io;
 
@@ -71,7 +132,8 @@ impl HasData for Io {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let state = self.enter();
-        let ctx = state.wasi.0.get_or_insert_with(|| context(&state.logs, &state.shared));
+        let Wasi { context: made, program } = &mut state.wasi;
+        let ctx = made.get_or_insert_with(|| context(&state.logs, &state.shared, program));
         WasiCtxView { ctx, table: &mut state.table }
     }
 }
@@ -98,11 +160,15 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)
 }
 
-/// A context that grants nothing but clocks, randomness and the log.
-fn context(logs: &Logs, shared: &Arc<Shared>) -> WasiCtx {
+/// A context that grants nothing but clocks, randomness, the log and what the program is given.
+fn context(logs: &Logs, shared: &Arc<Shared>, program: &Program) -> WasiCtx {
+    let stream =
+        |output, capture| LogStream { logs: logs.clone(), output, shared: Arc::clone(shared), capture };
     WasiCtx::builder()
-        .stdout(LogStream { logs: logs.clone(), output: Output::Standard, shared: Arc::clone(shared) })
-        .stderr(LogStream { logs: logs.clone(), output: Output::Error, shared: Arc::clone(shared) })
+        .envs(&program.environment)
+        .stdin(MemoryInputPipe::new(program.input.clone()))
+        .stdout(stream(Output::Standard, program.output.clone()))
+        .stderr(stream(Output::Error, None))
         .wall_clock(WallClock(Arc::clone(shared)))
         .max_random_size(RANDOM_BYTES_MAX)
         .allow_tcp(false)
@@ -129,6 +195,7 @@ struct LogStream {
     logs: Logs,
     output: Output,
     shared: Arc<Shared>,
+    capture: Option<Capture>,
 }
 
 impl IsTerminal for LogStream {
@@ -152,6 +219,9 @@ impl StdoutStream for LogStream {
 impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         if !bytes.is_empty() {
+            if let Some(capture) = &self.capture {
+                capture.write(&bytes);
+            }
             self.logs.lock().write(self.output, &bytes, self.shared.clock.now());
         }
         Ok(())

@@ -7,7 +7,7 @@ use innkeeper_model::sandbox::Refusal;
 use wasmtime::Engine;
 
 use super::{Answer, REQUEST_BYTES, Request};
-use crate::{engine, structure};
+use crate::{adapt, engine};
 
 /// How much more than the thread that started it a compilation gives way to the host: 0 is not at all, 19 is most.
 #[cfg(target_os = "linux")]
@@ -52,12 +52,13 @@ fn serve() -> io::Result<()> {
 
 /// The engine's compatibility and the artifact, or what else to say.
 fn compile(request: &Request, component: &[u8]) -> Result<(u64, Vec<u8>), (Answer, String)> {
-    structure::check(component, request.guest_memory_bytes).map_err(|refusal| match refusal {
-        Refusal::TooLarge(message) => (Answer::TooLarge, message),
-        other => (Answer::Invalid, other.to_string()),
-    })?;
+    let component =
+        adapt::component(component, request.guest_memory_bytes).map_err(|refusal| match refusal {
+            Refusal::TooLarge(message) => (Answer::TooLarge, message),
+            other => (Answer::Invalid, other.to_string()),
+        })?;
     let engine = Engine::new(&engine::compiler_config()).map_err(|error| not_compiled(&error))?;
-    let artifact = engine.precompile_component(component).map_err(|error| not_compiled(&error))?;
+    let artifact = engine.precompile_component(&component).map_err(|error| not_compiled(&error))?;
     if artifact.len() as u64 > request.artifact_bytes {
         let message = format!(
             "the component becomes {} bytes of machine code and data; at most {} are allowed",

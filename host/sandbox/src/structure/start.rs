@@ -27,8 +27,8 @@ const TEXT: &str =
 pub(crate) fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
     if let Some(version) = bytes.strip_prefix(b"\0asm") {
         return match version {
-            [1, 0, 0, 0, ..] => Err(Refusal::CoreModule),
-            [0x0d, 0, 1, 0, ..] => Ok(()),
+            // Whether a core module can be made a component is another question.
+            [1, 0, 0, 0, ..] | [0x0d, 0, 1, 0, ..] => Ok(()),
             _ => Err(Refusal::Invalid(
                 "this is WebAssembly of a version that is not known here: build a component for the target wasm32-wasip2"
                     .to_owned(),
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_apart() {
-        assert_eq!(check_start(b"\0asm\x01\0\0\0"), Err(Refusal::CoreModule));
+        assert_eq!(check_start(b"\0asm\x01\0\0\0"), Ok(()));
         assert_eq!(check_start(b"\0asm\x0d\0\x01\0"), Ok(()));
         for (bytes, hint) in [
             (&b""[..], "empty"),

@@ -45,8 +45,8 @@ async fn a_component_without_the_handler_is_refused() {
             (func (export "run") (canon lift (core func $i "f"))))"#,
     );
     match admit(&component.unwrap()).await {
-        Err(Refusal::MissingExport { expected, found }) => {
-            assert_eq!(expected, "innkeeper:plugin/handler@0.1.0");
+        Err(Refusal::MissingExport { accepted, found }) => {
+            assert_eq!(accepted[0], "innkeeper:plugin/handler@0.1.0");
             assert_eq!(found, ["run"]);
         }
         other => panic!("{other:?}"),

@@ -66,7 +66,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Ok(())
 }
 
-fn view(state: &mut State) -> WasiHttpCtxView<'_> {
+/// Borrows what HTTP needs for one call, and counts that.
+pub(crate) fn view(state: &mut State) -> WasiHttpCtxView<'_> {
     let state = state.enter();
     if let Some(client) = &state.http.0 {
         client.meter.report(&mut state.usage);

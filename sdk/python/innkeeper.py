@@ -1,0 +1,98 @@
+"""What a handler in Python needs: JSON in and out, failures as exceptions, events, the log.
+
+    import innkeeper
+
+    class Handler(innkeeper.Handler):
+        def run(self, event, data):
+            return {"hello": data["name"]}
+
+Outside of a component (in tests) there is no host: `execution` is what `EXECUTION` says, and published events are kept in
+`PUBLISHED`.
+"""
+
+import json
+import logging
+import traceback
+
+try:
+    from componentize_py_types import Err
+    from wit_world.exports.handler import Failure_Permanent, Failure_Retry, Failure_RetryAfter
+    from wit_world.imports import context, events
+    from wit_world.imports import logging as host_log
+except ImportError:
+    context = None
+
+EXECUTION = None
+PUBLISHED = []
+
+
+class Retry(Exception):
+    """The work may succeed later: after this many seconds, if they are given, and as the task's policy says."""
+
+    def __init__(self, message, after=None):
+        super().__init__(message)
+        self.after = after
+
+
+class Permanent(Exception):
+    """The work can never succeed: the run ends as failed at once."""
+
+
+class Handler:
+    """The plugin's handler: a class of this name in `app.py` with a method `run(event, data)`.
+
+    `event` is the event's name or `None`, `data` whatever JSON came along. What `run` returns is the output, if it is not
+    `None`. Any exception but `Permanent` is a failure that may be retried.
+    """
+
+    def run(self, event, data):
+        raise NotImplementedError("a handler has a method run(event, data)")
+
+    def handle(self, event, data):
+        """Called by the host."""
+        try:
+            result = self.run(event, None if data is None else json.loads(data))
+            return None if result is None else json.dumps(result)
+        except Permanent as error:
+            raise Err(Failure_Permanent(str(error)))
+        except Retry as error:
+            if error.after is None:
+                raise Err(Failure_Retry(str(error)))
+            raise Err(Failure_RetryAfter((round(error.after * 1000), str(error))))
+        except Exception as error:
+            logging.error(traceback.format_exc())
+            raise Err(Failure_Retry(f"{type(error).__name__}: {error}"))
+
+
+def execution():
+    """The execution that this call is: `run_id`, `task_id`, `attempt`, `scheduled_at` and so on."""
+    return context.current() if context else EXECUTION
+
+
+def metadata():
+    """The task's metadata, or `None`."""
+    text = execution().metadata
+    return None if text is None else json.loads(text)
+
+
+def publish(event, data=None):
+    """Publishes an event, which takes place if the execution succeeds."""
+    text = None if data is None else json.dumps(data)
+    if context:
+        events.publish(event, text)
+    else:
+        PUBLISHED.append((event, data))
+
+
+class _HostLog(logging.Handler):
+    """Sends Python's own log to the execution's."""
+
+    def emit(self, record):
+        levels = host_log.Level
+        level = {10: levels.DEBUG, 20: levels.INFO, 30: levels.WARN, 40: levels.ERROR, 50: levels.CRITICAL}
+        name = "" if record.name == "root" else record.name
+        host_log.log(level.get(record.levelno, levels.INFO), name, record.getMessage())
+
+
+if context:
+    logging.basicConfig(level=logging.INFO, handlers=[_HostLog()])
