@@ -36,12 +36,13 @@ fn walk(section: &str) -> TestHost {
     let mark = "----next----";
     // The versions of what is here already, so that no test asks a registry.
     let lock = root.join("Cargo.lock").display().to_string();
-    let script: String = commands
+    let lines: Vec<_> = commands
         .iter()
         .map(|(command, _)| {
             format!("{command} 2>&1 || exit 1\necho {mark}\n[ -f Cargo.toml ] && cp -n '{lock}' .\n")
         })
         .collect();
+    let script = lines.concat();
     let ran = Command::new("bash")
         .current_dir(&folder)
         .args(["-c", &script])

@@ -76,7 +76,7 @@ fn written(name: &str, schema: &RefOr<Schema>) -> Value {
 }
 
 /// Properties that an answer may leave out.
-const OPTIONAL: [(&str, &str); 8] = [
+const OPTIONAL: [(&str, &str); 9] = [
     ("Check", "reason"),
     ("FieldError", "suggestion"),
     ("Problem", "checks"),
@@ -84,6 +84,7 @@ const OPTIONAL: [(&str, &str); 8] = [
     ("Published", "repeated"),
     ("RetryPolicy", "maxDelay"),
     ("RetryPolicy", "maxRetryDuration"),
+    ("Stats", "database"),
     ("Tenant", "usage"),
 ];
 

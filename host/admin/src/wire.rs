@@ -324,12 +324,14 @@ pub(crate) struct Released {
 }
 
 /// A version of a plugin.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Version {
+    #[schema(value_type = values::Digest)]
     digest: Digest,
     size: u64,
     imports: Vec<String>,
+    #[schema(value_type = values::Instant)]
     created_at: Timestamp,
     is_active: bool,
 }

@@ -291,3 +291,11 @@ pub(crate) struct ConfigValue {
     /// Whether it is never shown again.
     secret: Option<bool>,
 }
+
+/// A version of a plugin.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct VersionConfig {
+    #[schema(value_type = Option<super::values::Digest>)]
+    digest: Option<String>,
+}

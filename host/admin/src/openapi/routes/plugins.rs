@@ -2,19 +2,20 @@
 
 use serde_json::json;
 
-use super::super::bodies::{GrantsConfig, LimitsConfig};
+use super::super::bodies::{GrantsConfig, LimitsConfig, VersionConfig};
 use super::Draft;
 use crate::dry_run::DryRun;
 use crate::grants::Answer as Grants;
 use crate::limits::PluginLimits;
 use crate::paging::PageQuery;
-use crate::wire::{Admitted, Plugin, Released};
+use crate::wire::{Admitted, Plugin, Released, Version};
 
 const PLUGINS: &str = "plugins";
 const WASM: &str = "application/wasm";
 
 pub(super) fn add(draft: &mut Draft) {
     versions(draft);
+    earlier_versions(draft);
     policies(draft);
 }
 
@@ -66,6 +67,40 @@ fn versions(draft: &mut Draft) {
         )
         .conditional(false)
         .answers_nothing(204, "It is gone.")
+        .problems(&[409])
+        .done();
+}
+
+fn earlier_versions(draft: &mut Draft) {
+    draft
+        .operation(
+            PLUGINS,
+            ("get", "/v1/plugins/{name}/versions"),
+            "listVersions",
+            "Lists the versions of a plugin, the latest first.",
+        )
+        .query::<()>()
+        .lists::<Version>("The versions.")
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("post", "/v1/plugins/{name}/activate"),
+            "activateVersion",
+            "Makes a version the active one.",
+        )
+        .body::<VersionConfig>(true)
+        .answers::<Plugin>(200, "The plugin.")
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("post", "/v1/plugins/{name}/rollback"),
+            "rollBack",
+            "Makes a version the active one again: the one that is named, or else the one before.",
+        )
+        .body::<VersionConfig>(false)
+        .answers::<Plugin>(200, "The plugin.")
         .problems(&[409])
         .done();
 }
