@@ -1,7 +1,12 @@
 //! A component for wasmCloud's messaging, made from that contract's WIT. Sends each message on, its subject before it; fails
 //! if the host refuses that.
 
-#![expect(missing_docs, unsafe_code, reason = "the generated exports of a component")]
+#![expect(
+    missing_docs,
+    unsafe_code,
+    clippy::same_length_and_capacity,
+    reason = "the generated exports of a component"
+)]
 
 wit_bindgen::generate!({ path: "../../wit/hosts/wasmcloud-messaging" });
 
