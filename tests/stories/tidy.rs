@@ -47,6 +47,15 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
 }
 
 #[test]
+fn cargo_run_means_the_host() {
+    let metadata =
+        MetadataCommand::new().current_dir(root()).no_deps().exec().expect("cargo knows the workspace");
+    let meant: Vec<_> =
+        metadata.packages.iter().filter_map(|package| package.default_run.as_deref()).collect();
+    assert_eq!(meant, ["innkeeper"], "the README's first command names no program");
+}
+
+#[test]
 fn each_heavy_dependency_has_its_owners_only() {
     let dependencies = dependencies();
     let deny = std::fs::read_to_string(root().join("deny.toml")).expect("deny.toml is there");
