@@ -106,38 +106,39 @@ pub struct LimitsConfig {
     pub egress_bytes: Option<u64>,
 }
 
-const KEYS: [&str; 21] = [
-    "id",
-    "name",
-    "type",
-    "preset",
-    "cron",
-    "at",
-    "after",
-    "timezone",
-    "onEvent",
-    "plugin",
-    "retryPolicy",
-    "rateLimit",
-    "overlap",
-    "misfire",
-    "concurrency",
-    "limits",
-    "expectWithin",
-    "onFailure",
-    "isPaused",
-    "allowPast",
-    "metadata",
-];
-
 impl TaskConfig {
+    /// Every field, by its name in JSON.
+    pub const KEYS: [&str; 21] = [
+        "id",
+        "name",
+        "type",
+        "preset",
+        "cron",
+        "at",
+        "after",
+        "timezone",
+        "onEvent",
+        "plugin",
+        "retryPolicy",
+        "rateLimit",
+        "overlap",
+        "misfire",
+        "concurrency",
+        "limits",
+        "expectWithin",
+        "onFailure",
+        "isPaused",
+        "allowPast",
+        "metadata",
+    ];
+
     /// Reads a task from JSON.
     ///
     /// # Errors
     /// Every key that is unknown, missing or of the wrong type.
     pub fn from_json(value: Value) -> Result<Self, Vec<FieldError>> {
         let mut problems = Vec::new();
-        let mut fields = Fields::new("", value, &KEYS, &mut problems);
+        let mut fields = Fields::new("", value, &Self::KEYS, &mut problems);
         let config = Self {
             id: fields.required_text("id"),
             name: fields.text("name"),

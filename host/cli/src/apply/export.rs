@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use innkeeper_model::clock::{Clock as _, SystemClock};
 use serde_json::{Map, Value, json};
 
-use super::plan::TASK_KEYS;
+use super::plan::task_keys;
 use crate::args::ExportArgs;
 use crate::client::Client;
 use crate::exit::Failure;
@@ -89,9 +89,9 @@ fn authored(task: &Value) -> Value {
     let defaults = [("isPaused", json!(false)), ("misfire", json!("runOnce"))];
     let is_default = |key: &str| defaults.iter().any(|(name, value)| *name == key && task[*name] == *value);
     let mut body = Map::from_iter([("id".to_owned(), task["id"].clone())]);
-    let written = TASK_KEYS.iter().filter(|key| !matches!(**key, "id" | "limits") && !task[**key].is_null());
+    let written = task_keys().filter(|key| !matches!(*key, "id" | "limits") && !task[*key].is_null());
     for key in written.filter(|key| !is_default(key)) {
-        body.insert((*key).to_owned(), task[*key].clone());
+        body.insert(key.to_owned(), task[key].clone());
     }
     // The pattern of a preset is the preset's.
     if body.contains_key("preset") {

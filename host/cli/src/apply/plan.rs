@@ -3,34 +3,17 @@
 use std::fmt::Write as _;
 
 use console::style;
+use innkeeper_model::task_config::TaskConfig;
 use serde_json::{Map, Value, json};
 
 use crate::output::{json_text, printable};
 use crate::plugins::short_digest;
 
-/// What of a task its author decides, in the order in which differences are shown.
-pub(super) const TASK_KEYS: [&str; 20] = [
-    "name",
-    "type",
-    "preset",
-    "cron",
-    "at",
-    "after",
-    "timezone",
-    "onEvent",
-    "plugin",
-    "retryPolicy",
-    "rateLimit",
-    "overlap",
-    "misfire",
-    "concurrency",
-    "limits",
-    "expectWithin",
-    "onFailure",
-    "isPaused",
-    "metadata",
-    "id",
-];
+/// What of a task its author decides, in the order in which differences are shown. `allowPast` is a wish for the moment of
+/// creation, and not kept.
+pub(super) fn task_keys() -> impl Iterator<Item = &'static str> {
+    TaskConfig::KEYS.into_iter().filter(|key| !matches!(*key, "id" | "allowPast")).chain(["id"])
+}
 
 /// What is done to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,8 +92,8 @@ impl Change {
 pub(super) fn task(current: Option<&Value>, wanted: &Value, body: Value) -> Option<Change> {
     let name = json_text(&wanted["id"]);
     let Some(current) = current else {
-        let given = TASK_KEYS.iter().filter(|key| **key != "id" && !body[**key].is_null());
-        let fields = given.map(|key| ((*key).to_owned(), Value::Null, body[*key].clone())).collect();
+        let given = task_keys().filter(|key| *key != "id" && !body[*key].is_null());
+        let fields = given.map(|key| (key.to_owned(), Value::Null, body[key].clone())).collect();
         return Some(Change {
             action: Action::Create,
             kind: Kind::Task,
@@ -120,9 +103,9 @@ pub(super) fn task(current: Option<&Value>, wanted: &Value, body: Value) -> Opti
             body,
         });
     };
-    let differing = TASK_KEYS.iter().filter(|key| current[**key] != wanted[**key]);
+    let differing = task_keys().filter(|key| current[*key] != wanted[*key]);
     let fields: Vec<_> =
-        differing.map(|key| ((*key).to_owned(), current[*key].clone(), wanted[*key].clone())).collect();
+        differing.map(|key| (key.to_owned(), current[key].clone(), wanted[key].clone())).collect();
     let change = Change { action: Action::Change, kind: Kind::Task, name, fields, component: None, body };
     (!change.fields.is_empty()).then_some(change)
 }
