@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::probe::now;
 use crate::table::{Table, percentile};
-use crate::{Size, host};
+use crate::{Size, host, with_slots};
 
 /// Tasks that are due in the same second.
 const DUE: usize = 1000;
@@ -34,8 +34,8 @@ pub(crate) async fn idle(table: &mut Table, size: Size) {
 }
 
 /// From the second in which a thousand tasks are due to the start of the last of them.
-pub(crate) async fn due_at_once(table: &mut Table, size: Size) {
-    let mut host = host().await;
+pub(crate) async fn due_at_once(table: &mut Table, size: Size, slots: u32) {
+    let mut host = with_slots(slots).await;
     let count = DUE.min(size.count);
     let clock = SystemClock;
     // Five seconds from now, as a pattern of second, minute and hour.
@@ -55,8 +55,8 @@ pub(crate) async fn due_at_once(table: &mut Table, size: Size) {
         delays.push(host.starts.recv().await.expect("a start").saturating_duration_since(begun));
     }
     let (half, last) = (percentile(&delays, 50), percentile(&delays, 100));
-    table.row("1,000 tasks due at once, half have started", format!("{half:.1?}"), "");
-    table.row("1,000 tasks due at once, all have started", format!("{last:.1?}"), "under 20 ms");
+    table.row(&format!("1,000 due at once, {slots} slots, half have started"), format!("{half:.1?}"), "");
+    table.row(&format!("1,000 due at once, {slots} slots, all have started"), format!("{last:.1?}"), "under 20 ms");
     host.ended(count).await;
     host.idle().await;
     host.runner.shutdown(std::future::pending()).await;

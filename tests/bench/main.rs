@@ -13,6 +13,7 @@ mod path;
 mod probe;
 mod table;
 
+use innkeeper_runner::RunnerConfig;
 use probe::Host;
 use table::Table;
 
@@ -35,7 +36,8 @@ fn main() {
         }
         if is_wanted("latency") {
             latency::idle(&mut table, size).await;
-            latency::due_at_once(&mut table, size).await;
+            latency::due_at_once(&mut table, size, RunnerConfig::default().concurrency).await;
+            latency::due_at_once(&mut table, size, probe::CONCURRENCY).await;
         }
         if is_wanted("drained") {
             drained::measure(&mut table, size).await;
@@ -71,5 +73,10 @@ impl Size {
 
 /// A host on a new data directory, with the greeter as the plugin `greeter`.
 pub(crate) async fn host() -> Host {
-    Host::start(tempfile::TempDir::new().expect("a directory")).await
+    with_slots(probe::CONCURRENCY).await
+}
+
+/// The same, with slots for so many executions at once.
+pub(crate) async fn with_slots(concurrency: u32) -> Host {
+    Host::start(tempfile::TempDir::new().expect("a directory"), concurrency).await
 }

@@ -24,7 +24,7 @@ pub(crate) async fn measure(table: &mut Table, size: Size) {
     host.runner.shutdown(std::future::pending()).await;
     let Host { directory, .. } = host;
     let begun = now();
-    let host = Host::start(directory).await;
+    let host = Host::start(directory, crate::probe::CONCURRENCY).await;
     table.row("start again with 100,000 tasks", format!("{:.2?}", begun.elapsed()), "under 2 s");
     let resident = resident_bytes() >> 20;
     table.row("resident memory with 100,000 tasks", format!("{resident} MB"), "a million in 300 MB");

@@ -20,7 +20,7 @@ use crate::table::Table;
 const GROUP: usize = 200;
 
 pub(crate) async fn measure(table: &mut Table, size: Size) {
-    let host = Host::start(TempDir::new().expect("a directory")).await;
+    let host = Host::start(TempDir::new().expect("a directory"), crate::probe::CONCURRENCY).await;
     host.create(json!({"id": "greet", "type": "event", "onEvent": "greet", "plugin": "greeter"})).await;
     host.runner.shutdown(std::future::pending()).await;
     let Host { directory, tenant, .. } = host;

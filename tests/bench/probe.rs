@@ -16,8 +16,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
 
-/// Executions at once.
-const CONCURRENCY: u32 = 1024;
+/// Executions at once, unless a figure is about fewer.
+pub(crate) const CONCURRENCY: u32 = 1024;
 
 /// The host.
 pub(crate) struct Host {
@@ -64,9 +64,9 @@ impl Sandbox for Probe {
 }
 
 impl Host {
-    pub(crate) async fn start(directory: TempDir) -> Self {
+    pub(crate) async fn start(directory: TempDir, concurrency: u32) -> Self {
         let config = SandboxConfig {
-            concurrency: CONCURRENCY,
+            concurrency,
             cache_dir: Some(directory.path().join("cache")),
             ..SandboxConfig::default()
         };
@@ -78,7 +78,7 @@ impl Host {
         let probe = Probe(Arc::new(probed));
         let location = Location::File(directory.path().join("innkeeper.db"));
         let store = Store::open(&location, Durability::Full).expect("a store");
-        let config = RunnerConfig { concurrency: CONCURRENCY, ..RunnerConfig::default() };
+        let config = RunnerConfig { concurrency, ..RunnerConfig::default() };
         let sandbox: Arc<dyn Sandbox> = Arc::new(probe.clone());
         let runner = TaskRunner::start(config, store, sandbox, clock).await.expect("a runner");
         let host = Self { runner, tenant: TenantId::default_tenant(), probe, directory, starts };

@@ -236,6 +236,7 @@ fn due() -> DueDecision {
         tenant: tenant(),
         task_id: id("due"),
         due_at: now(),
+        revision: 1,
         fire: vec![(now(), run(50))],
         skips: vec![Skip::one(SkipReason::Misfire, now())],
         cursor: now(),

@@ -22,9 +22,19 @@ const READ_MAX: u32 = 1000;
 /// Tasks decided in one transaction.
 const GROUP_MAX: usize = 256;
 
+/// How long before their time tasks are read and decided upon, so that all that is left then is to record their runs.
+const LEAD: Duration = Duration::from_millis(100);
+
+/// Decisions about what will be due, made shortly before.
+struct Ahead {
+    due: Timestamp,
+    decisions: Vec<DueDecision>,
+}
+
 /// Records what is due until the runner stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut next_due = None;
+    let mut ahead = None;
     let mut nudged = true;
     while !shared.stopping.is_cancelled() {
         // Registered before anything is read, so that no change is missed.
@@ -33,7 +43,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         nudge.as_mut().enable();
         let now = shared.clock.now();
         if nudged || next_due.is_some_and(|due| due <= now) {
-            match record_all_due(&shared).await {
+            match record_all_due(&shared, ahead.take()).await {
                 Ok(next) => next_due = next,
                 Err(StoreError::Stopped) => return,
                 Err(error) => {
@@ -48,7 +58,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 }
             }
         }
-        let wait = next_due.map_or(NAP, |due: Timestamp| due.since(shared.clock.now()).min(NAP));
+        let wait = match next_due {
+            Some(due) => prepare(&shared, due, &mut ahead).await,
+            None => NAP,
+        };
         nudged = tokio::select! {
             () = shared.stopping.cancelled() => return,
             () = nudge => true,
@@ -57,22 +70,45 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Records everything that is due, and returns when something will be next.
-async fn record_all_due(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError> {
+/// Decides upon what will be due next if its time is near; returns how long to sleep.
+async fn prepare(shared: &Shared, due: Timestamp, ahead: &mut Option<Ahead>) -> Duration {
+    let near = due.saturating_sub(LEAD);
+    if ahead.is_none() && near > shared.clock.now() {
+        return near.since(shared.clock.now()).min(NAP);
+    }
+    if ahead.is_none() {
+        // What keeps it from being read now is met again when it is due.
+        let tasks = shared.store.due_tasks(due, READ_MAX).await.unwrap_or_default();
+        *ahead = Some(Ahead { due, decisions: decide_all(shared, &tasks, due) });
+    }
+    due.since(shared.clock.now()).min(NAP)
+}
+
+/// Records everything that is due, and returns when something will be next. A decision that was made `ahead` about a task
+/// that is another by now is void, and is made again.
+async fn record_all_due(
+    shared: &Arc<Shared>,
+    mut ahead: Option<Ahead>,
+) -> Result<Option<Timestamp>, StoreError> {
     loop {
         // What is due waits for room on the disk, and is then late but not lost.
         if shared.store.is_full() {
             return shared.store.next_due(shared.clock.now()).await;
         }
         let now = shared.clock.now();
-        let due = shared.store.due_tasks(now, READ_MAX).await?;
-        if due.is_empty() {
+        let is_timely = |ahead: &Ahead| ahead.due <= now && now.since(ahead.due) <= NAP;
+        let mut decisions = ahead.take().filter(is_timely).map_or_else(Vec::new, |ahead| ahead.decisions);
+        if decisions.is_empty() {
+            decisions = decide_all(shared, &shared.store.due_tasks(now, READ_MAX).await?, now);
+        }
+        if decisions.is_empty() {
             // What is due by now and was not read is damaged: it must not keep this loop busy.
             return shared.store.next_due(now).await;
         }
         // Handed over in order and at once: what ends meanwhile is written after them, not between.
-        let recordings =
-            due.chunks(GROUP_MAX).map(|group| record(shared, decide_all(shared, group, now), now));
+        let mut rest = decisions.into_iter();
+        let groups = std::iter::from_fn(|| Some(rest.by_ref().take(GROUP_MAX).collect::<Vec<_>>()));
+        let recordings = groups.take_while(|group| !group.is_empty()).map(|group| record(shared, group, now));
         for recorded in join_all(recordings).await {
             recorded?;
         }
@@ -127,9 +163,9 @@ fn heed_quotas(shared: &Shared, decisions: &mut [DueDecision]) -> Vec<Room> {
     rooms
 }
 
-fn decide_all(shared: &Shared, group: &[DueTask], now: Timestamp) -> Vec<DueDecision> {
+fn decide_all(shared: &Shared, tasks: &[DueTask], now: Timestamp) -> Vec<DueDecision> {
     let mut planner = Planner::new(&shared.schedules, now);
-    group.iter().map(|task| decide(shared, &mut planner, task)).collect()
+    tasks.iter().map(|task| decide(shared, &mut planner, task)).collect()
 }
 
 fn decide<'a>(shared: &Shared, planner: &mut Planner<'a>, task: &'a DueTask) -> DueDecision {
@@ -141,6 +177,7 @@ fn decide<'a>(shared: &Shared, planner: &mut Planner<'a>, task: &'a DueTask) -> 
             tenant: task.tenant.clone(),
             task_id: task.id.clone(),
             due_at: task.due_at,
+            revision: task.revision,
             fire: Vec::new(),
             skips: Vec::new(),
             cursor: task.due_at,

@@ -54,6 +54,7 @@ fn one_off(due: &DueTask, mut make_id: impl FnMut() -> RunId) -> DueDecision {
         tenant: due.tenant.clone(),
         task_id: due.id.clone(),
         due_at: due.due_at,
+        revision: due.revision,
         fire: vec![(due.due_at, make_id())],
         skips: Vec::new(),
         cursor: due.due_at,
@@ -72,6 +73,7 @@ fn repeating(due: &DueTask, decision: &misfire::Decision, mut make_id: impl FnMu
         tenant: due.tenant.clone(),
         task_id: due.id.clone(),
         due_at: due.due_at,
+        revision: due.revision,
         fire: decision.fire.iter().map(|at| (*at, make_id())).collect(),
         skips: decision.skipped.iter().map(skip).collect(),
         cursor: decision.cursor,
@@ -118,6 +120,7 @@ mod tests {
             timezone: "UTC".to_owned(),
             misfire: Misfire::RunOnce,
             due_at: at(due_at),
+            revision: 1,
         }
     }
 

@@ -19,6 +19,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/0004_tenants.sql")),
     M::up(include_str!("migrations/0005_operations.sql")),
     M::up(include_str!("migrations/0006_replays.sql")),
+    M::up(include_str!("migrations/0007_checks.sql")),
 ];
 
 /// Where the database is.

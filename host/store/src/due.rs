@@ -30,6 +30,8 @@ pub struct DueTask {
     pub misfire: Misfire,
     /// The due time that has come: every one before it is decided.
     pub due_at: Timestamp,
+    /// Which state of its definition this is.
+    pub revision: u64,
 }
 
 /// What becomes of the due times of one task.
@@ -41,6 +43,8 @@ pub struct DueDecision {
     pub task_id: TaskId,
     /// The due time the decision began with; if the task's is another by now, the decision is void.
     pub due_at: Timestamp,
+    /// The state of the definition that was decided upon; if the task has another by now, the decision is void.
+    pub revision: u64,
     /// Due times that become runs, oldest first, each with the run's id.
     pub fire: Vec<(Timestamp, RunId)>,
     /// Due times that do not.
@@ -102,7 +106,8 @@ impl Store {
 }
 
 fn due_tasks(connection: &Connection, now: Timestamp, limit: u32) -> Result<Vec<DueTask>, StoreError> {
-    let sql = "SELECT tenant, id, preset, cron, at, after, onEvent, timezone, misfire, nextRunAt FROM tasks
+    let sql = "SELECT tenant, id, preset, cron, at, after, onEvent, timezone, misfire, nextRunAt, revision
+        FROM tasks
         WHERE nextRunAt IS NOT NULL AND nextRunAt <= ?1 AND isPaused = 0 ORDER BY nextRunAt LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let due = statement.query_map(params![now.to_string(), limit], read_due)?;
@@ -117,6 +122,7 @@ fn read_due(row: &Row<'_>) -> rusqlite::Result<DueTask> {
         timezone: row.plain("timezone")?,
         misfire: row.parsed("misfire")?,
         due_at: row.parsed("nextRunAt")?,
+        revision: row.plain("revision")?,
     })
 }
 
@@ -129,7 +135,8 @@ fn record_decision(
 ) -> Result<(), StoreError> {
     let (tenant, task_id) = (&decision.tenant, &decision.task_id);
     let Some(mut target) = Target::find(connection, tenant, task_id)? else { return Ok(()) };
-    if target.is_paused || target.next_run_at != Some(decision.due_at.to_string()) {
+    let is_void = target.revision != decision.revision || target.next_run_at != Some(decision.due_at.to_string());
+    if target.is_paused || is_void {
         return Ok(());
     }
     for skip in &decision.skips {

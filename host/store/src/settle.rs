@@ -296,20 +296,22 @@ pub(crate) fn refresh_task(
     tenant: &TenantId,
     task: &TaskId,
 ) -> Result<bool, StoreError> {
+    show_state(connection, tenant, task)?;
+    let sql = "DELETE FROM tasks WHERE tenant = ?1 AND id = ?2
+        AND cron IS NULL AND onEvent IS NULL AND cursor IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM runs WHERE tenant = ?1 AND taskId = ?2)";
+    Ok(connection.prepare_cached(sql)?.execute([tenant.as_str(), task.as_str()])? == 1)
+}
+
+/// Makes the task's status and attempt count follow from its runs.
+pub(crate) fn show_state(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<(), StoreError> {
     let sql = "UPDATE tasks SET
             attempts = CASE WHEN EXISTS (SELECT 1 FROM runs r INDEXED BY runs_started
                 WHERE r.tenant = ?1 AND r.taskId = ?2 AND r.firstStartedAt IS NOT NULL) THEN attempts ELSE 0 END,
             status = CASE WHEN EXISTS (SELECT 1 FROM runs r INDEXED BY runs_started
                 WHERE r.tenant = ?1 AND r.taskId = ?2 AND r.firstStartedAt IS NOT NULL
                 AND r.state = 'running') THEN 'running' WHEN isPaused THEN 'paused' ELSE 'pending' END
-        WHERE tenant = ?1 AND id = ?2
-        RETURNING cron IS NULL AND onEvent IS NULL AND cursor IS NOT NULL";
-    let key = [tenant.as_str(), task.as_str()];
-    let spent: Option<bool> = connection.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?;
-    if spent != Some(true) {
-        return Ok(false);
-    }
-    let sql = "DELETE FROM tasks WHERE tenant = ?1 AND id = ?2
-        AND NOT EXISTS (SELECT 1 FROM runs WHERE tenant = ?1 AND taskId = ?2)";
-    Ok(connection.prepare_cached(sql)?.execute(key)? == 1)
+        WHERE tenant = ?1 AND id = ?2";
+    connection.prepare_cached(sql)?.execute([tenant.as_str(), task.as_str()])?;
+    Ok(())
 }

@@ -23,6 +23,7 @@ pub(crate) struct Target {
     pub(crate) task_id: TaskId,
     pub(crate) is_paused: bool,
     pub(crate) next_run_at: Option<String>,
+    pub(crate) revision: u64,
     pub(crate) on_event: Option<TopicPattern>,
     pub(crate) overlap: Overlap,
     /// Whether other runs of it are in progress. Not asked if they may overlap.
@@ -71,7 +72,7 @@ impl Target {
                 t.rateLimit IS NOT NULL OR t.concurrency IS NOT NULL OR EXISTS (SELECT 1 FROM suspects),
                 t.cron IS NULL AND t.onEvent IS NULL,
                 t.plugin, coalesce(t.pluginDigest, p.activeDigest), t.metadata, t.retryPolicy, t.limits,
-                t.onFailure
+                t.onFailure, t.revision
             FROM tasks t JOIN plugins p ON p.tenant = t.tenant AND p.name = t.plugin
             WHERE t.tenant = ?1 AND t.id = ?2";
         let mut statement = connection.prepare_cached(sql)?;
@@ -86,6 +87,7 @@ impl Target {
             task_id: task.clone(),
             is_paused: row.plain(0)?,
             next_run_at: row.plain(1)?,
+            revision: row.plain(13)?,
             on_event: row.parsed_option(2)?,
             overlap: row.parsed(3)?,
             is_busy: row.plain(4)?,

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::StoreError;
 use crate::figures::{Measures, Tally};
 use crate::room::Room;
-use crate::settle::refresh_task;
+use crate::settle::show_state;
 
 /// Commands that can wait, per transaction at most: a bound on how long an answer takes and on the write-ahead log.
 const GROUP_MAX: usize = 512;
@@ -94,14 +94,15 @@ pub(crate) struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    /// Notes that a task's columns no longer follow from its runs. They are made to, once, before the commit.
+    /// Notes that a task's columns no longer follow from its runs. They are made to, once, before the commit. It is no
+    /// one-off: those are looked at when their run ends.
     pub(crate) fn refresh_later(&self, tenant: &TenantId, task: &TaskId) {
         self.changed_tasks.borrow_mut().insert((tenant.clone(), task.clone()));
     }
 
     fn refresh(&self) -> Result<(), StoreError> {
         for (tenant, task) in self.changed_tasks.take() {
-            refresh_task(self.connection, &tenant, &task)?;
+            show_state(self.connection, &tenant, &task)?;
         }
         Ok(())
     }
