@@ -56,7 +56,11 @@ pub(crate) async fn due_at_once(table: &mut Table, size: Size, slots: u32) {
     }
     let (half, last) = (percentile(&delays, 50), percentile(&delays, 100));
     table.row(&format!("1,000 due at once, {slots} slots, half have started"), format!("{half:.1?}"), "");
-    table.row(&format!("1,000 due at once, {slots} slots, all have started"), format!("{last:.1?}"), "under 20 ms");
+    table.row(
+        &format!("1,000 due at once, {slots} slots, all have started"),
+        format!("{last:.1?}"),
+        "under 20 ms",
+    );
     host.ended(count).await;
     host.idle().await;
     host.runner.shutdown(std::future::pending()).await;

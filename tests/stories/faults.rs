@@ -97,6 +97,23 @@ async fn a_fault_between_the_steps_of_a_mutation_leaves_the_state_before_it() {
     assert!(interrupted >= 25, "only {interrupted} steps were interrupted: does the fault still work?");
 }
 
+/// Due times are decided upon shortly before they come: what is changed meanwhile is not decided by what it was.
+#[tokio::test]
+async fn a_decision_about_what_a_task_was_is_void() {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("innkeeper.db");
+    prepare(&path).await;
+    let store = open(&path);
+    let changed = task("due", Trigger::Cron("0 * * * *".to_owned()));
+    store.replace_task(&tenant(), changed, Precondition::None).await.expect("a replaced task");
+    let stale = store.record_due(vec![due()], vec![spare()], now()).await.expect("an answer");
+    assert!(stale.started.is_empty() && stale.queued.is_empty(), "{stale:?}");
+    let revision = store.due_tasks(now(), 9).await.expect("due tasks")[0].revision;
+    let decided = DueDecision { revision, ..due() };
+    let recorded = store.record_due(vec![decided], vec![spare()], now()).await.expect("an answer");
+    assert_eq!(recorded.started.len(), 1);
+}
+
 /// Runs `verb` on the database with a fault at `step`. Returns whether the fault was met.
 async fn is_interrupted_cleanly(path: &Path, name: &str, verb: Verb, table: &str, step: &str) -> bool {
     let store = open(path);

@@ -4,7 +4,7 @@ use innkeeper_model::execution::{ExecutionStatus, FailureKind, LogLine, Receipt}
 use innkeeper_model::id::{ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::sandbox::KeyValueWrite;
 use innkeeper_model::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use crate::event::{self, NewEvent};
 use crate::queued::QueuedRun;
