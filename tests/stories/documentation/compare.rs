@@ -113,7 +113,7 @@ fn normal(line: &str) -> String {
 fn renamed(line: &str, other: &str) -> Vec<(String, String)> {
     let named = |line| -> Vec<String> {
         let is_name = |word: &&str| matches!(kind(word), Some("ID" | "DIGEST" | "SECRET"));
-        words(line).into_iter().filter(is_name).map(str::to_owned).collect()
+        words(line).into_iter().filter(is_name).map(|word| trimmed(word).to_owned()).collect()
     };
     named(line).into_iter().zip(named(other)).collect()
 }
@@ -132,9 +132,14 @@ fn words(line: &str) -> Vec<&str> {
     words
 }
 
+/// A word without what ends a sentence.
+fn trimmed(word: &str) -> &str {
+    word.trim_end_matches(['.', ':'])
+}
+
 /// What a word is, if it differs from time to time.
 fn kind(word: &str) -> Option<&'static str> {
-    let word = word.trim_end_matches(['.', ':']);
+    let word = trimmed(word);
     let has = |letter: char| word.contains(letter);
     let all = |allowed: &str| word.chars().all(|letter| letter.is_ascii_digit() || allowed.contains(letter));
     let digits = word.chars().filter(char::is_ascii_digit).count();

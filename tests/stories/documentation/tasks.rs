@@ -77,8 +77,8 @@ fn every_default_is_the_one_that_holds() {
         let value = field.split('.').nth(1).map_or(value, |name| &value[name]);
         match (default, field.as_str()) {
             ("required" | "by trigger", _) | (_, "allowPast") => {}
-            // Of a trigger that is not this task's, and of a policy without policy, the answer has something else.
-            ("none", "cron" | "retryPolicy") => {}
+            // The answer has the trigger that this task has, and what holds without a policy and without limits of its own.
+            ("none", "cron" | "retryPolicy" | "limits") => {}
             ("none", _) => assert_eq!(*value, Value::Null, "{field}"),
             (default, _) => {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
