@@ -1,5 +1,6 @@
 //! Somebody who follows a page: a folder, a shell that remembers, and the servers that the page has them start.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -53,6 +54,16 @@ pub(super) struct Session {
     url: String,
     servers: Vec<Server>,
     names: Names,
+    /// What the latest command printed, for whoever looks for the difference.
+    printed: RefCell<String>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- printed ---\n{}", self.printed.borrow());
+        }
+    }
 }
 
 impl Session {
@@ -62,7 +73,15 @@ impl Session {
             std::fs::copy(component, folder.path().join(name)).expect("the component is there");
         }
         let url = host.url().to_owned();
-        Self { page, folder, host, url, servers: Vec::new(), names: Names::new() }
+        Self {
+            page,
+            folder,
+            host,
+            url,
+            servers: Vec::new(),
+            names: Names::new(),
+            printed: RefCell::default(),
+        }
     }
 
     /// The host that commands go to as long as the page starts no server.
@@ -107,13 +126,14 @@ impl Session {
             let printed = String::from_utf8_lossy(&output.stdout).into_owned();
             let has_ended = output.status.success() != is_refused;
             let names = if shown.is_empty() { Some(Names::new()) } else { compare(shown, &printed) };
-            (has_ended.then_some(names).flatten(), format!("{:?}\n{printed}", output.status.code()))
+            *self.printed.borrow_mut() = format!("{printed}({})", output.status);
+            has_ended.then_some(names).flatten()
         };
         let names = if only_looks(command) && !shown.is_empty() {
-            Some(eventually(&format!("{at}: `{command}` to print\n{}", shown.join("\n")), || attempt().0))
+            Some(eventually(&format!("{at}: `{command}` to print\n{}", shown.join("\n")), attempt))
         } else {
-            let (names, printed) = attempt();
-            assert!(names.is_some(), "{at}: `{command}` printed, beside what the page shows: {printed}");
+            let names = attempt();
+            assert!(names.is_some(), "{at}: `{command}` does not print\n{}", shown.join("\n"));
             names
         };
         self.names.extend(names.unwrap_or_default());
@@ -180,7 +200,10 @@ impl Session {
     fn see(&mut self, at: &str, shown: &[String]) {
         let server = self.servers.last().unwrap_or_else(|| panic!("{at}: no server has been started"));
         let names = eventually(&format!("{at}: the server to print\n{}", shown.join("\n")), || {
-            compare(shown, &server.printed())
+            let printed = server.printed();
+            let names = compare(shown, &printed);
+            *self.printed.borrow_mut() = printed;
+            names
         });
         self.names.extend(names);
     }
