@@ -50,8 +50,7 @@ fn is_json(shown: &[String]) -> bool {
 
 fn lines(shown: &[&str], printed: &[&str]) -> Option<Names> {
     match (shown, printed) {
-        ([], []) => Some(Names::new()),
-        (["..."], _) => Some(Names::new()),
+        ([], []) | (["..."], _) => Some(Names::new()),
         (["...", rest @ ..], _) => (0..=printed.len()).find_map(|skipped| lines(rest, &printed[skipped..])),
         ([line, shown @ ..], [other, printed @ ..]) if is_same(line, other) => {
             let mut names = lines(shown, printed)?;

@@ -41,15 +41,14 @@ pub(super) fn steps(page: &str) -> Vec<Placed> {
 fn read_block(info: &str, body: &[&str]) -> Vec<Step> {
     let mut words = info.split_whitespace();
     let language = words.next().unwrap_or_default();
-    for word in words {
-        match word.split_once('=') {
-            Some(("file", name)) => {
-                let text = body.iter().flat_map(|line| [line, "\n"]).collect();
-                return vec![Step::File { name: name.to_owned(), text }];
-            }
-            Some(("shown", "server")) => return vec![Step::Server { shown: owned(body) }],
-            _ => panic!("`{word}` in the fence of a block: write file=NAME or shown=server"),
+    match words.next().map(|word| word.split_once('=').unwrap_or((word, ""))) {
+        Some(("file", name)) => {
+            let text = body.iter().flat_map(|line| [line, "\n"]).collect();
+            return vec![Step::File { name: name.to_owned(), text }];
         }
+        Some(("shown", "server")) => return vec![Step::Server { shown: owned(body) }],
+        Some((word, _)) => panic!("`{word}` in the fence of a block: write file=NAME or shown=server"),
+        None => {}
     }
     match language {
         "sh" => script(body),

@@ -75,8 +75,9 @@ fn pages() -> Vec<String> {
     let mut pages = Vec::new();
     for folder in ["", "docs/"] {
         let entries = std::fs::read_dir(root().join(folder)).expect("a folder can be read");
-        let names = entries.map(|entry| entry.expect("an entry").file_name());
-        let names = names.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".md"));
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+        let names = paths.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
         pages.extend(names.map(|name| format!("{folder}{name}")));
     }
     pages.sort();

@@ -191,9 +191,9 @@ impl Session {
     /// Builds a plugin as `dev` does: a story waits for what is promised, not for a compiler.
     fn build(&self, folder: &str) {
         let output = self.folder.path().join("built.wasm");
-        let mut build = Command::new(binary());
-        build.current_dir(root()).args(["plugin", "build", folder, "--output"]).arg(output);
-        let built = build.output().expect("the binary starts");
+        let mut command = Command::new(binary());
+        command.current_dir(root()).args(["plugin", "build", folder, "--output"]).arg(output);
+        let built = command.output().expect("the binary starts");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     }
 
