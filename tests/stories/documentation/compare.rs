@@ -99,10 +99,13 @@ fn same(shown: &Value, printed: &Value, names: &mut Names) -> bool {
 /// A line with single spaces and with a word for everything that differs from time to time.
 fn normal(line: &str) -> String {
     let words = words(line);
-    let is_hour = |index: usize| words.get(index + 2).is_some_and(|zone| *zone == "UTC");
-    let shown = words.iter().enumerate().map(|(index, word)| match kind(word) {
-        None if is_hour(index) => "TIME",
-        kind => kind.unwrap_or(word),
+    let shown = words.iter().enumerate().map(|(index, word)| {
+        let unit = words.get(index + 2).filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()));
+        match (kind(word), unit.copied()) {
+            (None, Some("UTC")) => "TIME",
+            (None, Some("ms" | "s" | "KiB" | "MiB" | "GiB")) => "FIGURE",
+            (kind, _) => kind.unwrap_or(word),
+        }
     });
     let line = shown.collect::<String>();
     line.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -167,6 +170,7 @@ fn what_differs_from_time_to_time_stands_for_itself() {
     assert!(compare(&shown("published as 01a20fa2-fa7b-70dd-acfe-fa91c992ced5: 2 run"), printed).is_none());
     assert!(compare(&shown("22:17:48.003  ok  14.0k fuel"), "01:02:03.999 ok 2.1k fuel").is_some());
     assert!(compare(&shown("22:17:48.003  ok  14.0k fuel"), "01:02:03.999 failed 2.1k fuel").is_none());
+    assert!(compare(&shown("0.19 ms 2 B"), "23 ms 2 B").is_some() && compare(&shown("2 B"), "3 B").is_none());
     assert!(compare(&shown("at hour 22 UTC!"), "at hour 03 UTC!").is_some());
     assert!(compare(&shown("a\n..."), "a\nb\nc\n").is_some() && compare(&shown("a"), "a\nb\n").is_none());
     assert!(
