@@ -163,6 +163,8 @@ impl Session {
             .env("INNKEEPER_SDK_PATH", root().join("sdk"))
             .env("INNKEEPER_URL", &self.url)
             .env("INNKEEPER_LISTEN", "127.0.0.1:0")
+            // The pages were written there.
+            .env("TZ", "UTC")
             // Nothing asks a registry for newer versions than those of the lock file.
             .env("CARGO_NET_OFFLINE", "true");
         shell
