@@ -1,5 +1,6 @@
 //! Which request goes to which handler, and what all handlers share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(crate) struct Api {
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) body: BodyLimit,
     pub(crate) upload: BodyLimit,
+    /// Where uploads are received.
+    pub(crate) uploads_dir: PathBuf,
     /// Whose upload is next.
     pub(crate) uploads: Arc<Uploads>,
     /// Copies of the database that may be on their way: one.
@@ -67,6 +70,7 @@ impl Api {
                 timeout: config.upload_timeout,
                 pause: config.body_timeout,
             },
+            uploads_dir: config.uploads_dir.clone().unwrap_or_else(std::env::temp_dir),
             uploads: Uploads::new(config),
             backups: Arc::new(Semaphore::new(1)),
             disk_free_min: config.disk_free_min,

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use innkeeper_model::execution::FailureKind;
@@ -35,7 +34,7 @@ fn shell(script: &str) -> SandboxConfig {
 }
 
 async fn admit(config: SandboxConfig, component: &[u8]) -> Result<(), Refusal> {
-    sandbox_with(config).admit(Arc::from(component)).await.map(|_| ())
+    sandbox_with(config).admit(component.into()).await.map(|_| ())
 }
 
 fn too_large(refused: Result<(), Refusal>, hint: &str) {
@@ -87,7 +86,7 @@ async fn a_component_is_compiled_runs_and_its_artifact_serves_every_host() {
     let component = guests::succeed();
     let on_disk = SandboxConfig { cache_dir: Some(folder.path().to_owned()), ..with(compiler()) };
     let sandbox = sandbox_with(on_disk.clone());
-    sandbox.admit(Arc::from(component.as_slice())).await.unwrap();
+    sandbox.admit(component.as_slice().into()).await.unwrap();
     assert_output(&run(&sandbox, invocation(&component)).await, None);
     let mut from_disk = invocation(&component);
     from_disk.state = stored(None);
@@ -165,7 +164,7 @@ async fn a_compiler_dies_with_the_wish_for_its_result() {
     // The pipe is open for as long as the process lives.
     let sandbox =
         sandbox_with(shell(&format!("exec 3>{}; echo started >&3; exec sleep 1000", fifo.display())));
-    let admission = tokio::spawn(sandbox.admit(Arc::from(guests::succeed())));
+    let admission = tokio::spawn(sandbox.admit(guests::succeed().into()));
     let started = tokio::task::spawn_blocking(move || {
         let mut pipe = File::open(&fifo).unwrap();
         let mut line = [0; 8];

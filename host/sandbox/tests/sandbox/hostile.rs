@@ -1,6 +1,5 @@
 //! Uploads that mean harm: whatever the bytes, the answer is an acceptance or a refusal with a name.
 
-use std::sync::Arc;
 
 use innkeeper_model::execution::FailureKind;
 use innkeeper_model::sandbox::{Outcome, Refusal, Sandbox as _};
@@ -12,7 +11,7 @@ use crate::{guests, hostile_guests};
 
 /// Admits `bytes` or says why not. A refusal that speaks of the host's own fault is no proper refusal.
 async fn verdict(sandbox: &WasmSandbox, bytes: &[u8]) -> Result<(), Refusal> {
-    let admitted = sandbox.admit(Arc::from(bytes)).await.map(|_| ());
+    let admitted = sandbox.admit(bytes.into()).await.map(|_| ());
     if let Err(refusal) = &admitted {
         let message = refusal.to_string();
         for fault in ["panicked", "not tried", "did not come to its end", "host's log"] {
