@@ -107,6 +107,8 @@ pub(crate) struct Task {
     misfire: Misfire,
     /// `null` means the host's.
     concurrency: Option<u32>,
+    /// Executions at once, as it is enforced: what the host, the tenant, the plugin and the task allow together.
+    effective_concurrency: u32,
     limits: EffectiveLimits,
     #[schema(value_type = Option<values::Duration>)]
     expect_within: Option<String>,
@@ -128,8 +130,8 @@ pub(crate) struct TaskAndWhy {
 }
 
 impl Task {
-    /// A task whose executions have these limits.
-    pub(crate) fn new(task: task::Task, limits: Limits) -> Self {
+    /// A task whose executions have these limits, so many of them at once.
+    pub(crate) fn new(task: task::Task, limits: Limits, effective_concurrency: u32) -> Self {
         let definition = task.definition;
         let [preset, at, after, on_event] = trigger_fields(&definition.trigger);
         // Stored metadata is JSON; were it not, the rest of the task would still be worth showing.
@@ -161,6 +163,7 @@ impl Task {
             overlap: definition.overlap,
             misfire: definition.misfire,
             concurrency: definition.concurrency,
+            effective_concurrency,
             limits: limits.into(),
             expect_within: definition.alerts.expect_within.map(format_duration),
             on_failure: definition.alerts.on_failure,

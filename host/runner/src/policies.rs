@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use innkeeper_model::grants::Grants;
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::limits::{LimitWishes, Limits};
-use innkeeper_model::task::TaskDefinition;
+use innkeeper_model::task::{Overlap, TaskDefinition};
 use innkeeper_store::{PluginPolicy, Store, StoreError};
 
 use crate::error::RunnerError;
@@ -46,8 +46,8 @@ impl Policies {
 
     /// Has executions that start from now on find these grants, beside the limits as they are.
     fn keep_grants(&self, tenant: &TenantId, plugin: &PluginName, grants: Grants) {
-        let limits = self.of(tenant, plugin).policy.limits;
-        self.keep(tenant, plugin, PluginPolicy { limits, grants });
+        let policy = self.of(tenant, plugin).policy.clone();
+        self.keep(tenant, plugin, PluginPolicy { grants, ..policy });
     }
 
     /// Has executions that start from now on find `policy`.
@@ -91,6 +91,24 @@ impl TaskRunner {
         self.0.limits(tenant, &kept.policy.limits, &LimitWishes::default())
     }
 
+    /// Executions of a task at once, as they are enforced: the narrowest of what the host, the tenant, the plugin and the task
+    /// allow.
+    #[must_use]
+    pub fn concurrency_of(&self, tenant: &TenantId, definition: &TaskDefinition) -> u32 {
+        let one = (definition.overlap != Overlap::Allow).then_some(1);
+        let caps = [one, definition.concurrency];
+        let plugin = self.concurrency_of_plugin(tenant, &definition.plugin.name);
+        caps.into_iter().flatten().fold(plugin, u32::min)
+    }
+
+    /// Executions of a plugin at once, as they are enforced: the narrowest of what the host, the tenant and the plugin allow.
+    #[must_use]
+    pub fn concurrency_of_plugin(&self, tenant: &TenantId, plugin: &PluginName) -> u32 {
+        let of_tenant = self.tenant(tenant).ok().and_then(|view| view.quotas.concurrency);
+        let caps = [of_tenant, self.0.policies.of(tenant, plugin).policy.concurrency];
+        caps.into_iter().flatten().fold(self.0.config.concurrency, u32::min)
+    }
+
     /// What a plugin may use and reach.
     ///
     /// # Errors
@@ -122,6 +140,8 @@ impl TaskRunner {
             }
             tracing::info!(%tenant, %plugin, "plugin.policy_set");
             shared.policies.keep(&tenant, &plugin, policy);
+            // It may have more than before.
+            shared.plugin_has_room(&tenant, &plugin);
             Ok(())
         };
         self.0.finish(work).await

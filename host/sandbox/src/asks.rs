@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn a_component_without_a_handler_is_told_what_it_has() {
-        match check_text(r#"(component (instance $i) (export "b:c/d" (instance $i)) (export "a" (instance $i)))"#) {
+        match check_text(
+            r#"(component (instance $i) (export "b:c/d" (instance $i)) (export "a" (instance $i)))"#,
+        ) {
             Err(Refusal::MissingExport { found, .. }) => assert_eq!(found, ["a", "b:c/d"]),
             other => panic!("{other:?}"),
         }

@@ -158,11 +158,7 @@ fn alias(alias: &ComponentAlias<'_>, types: &mut Needs, outer: &[bool]) {
 }
 
 /// Reads one type, and says whether an instance of it needs the host.
-fn component_type(
-    reader: &mut BinaryReader<'_>,
-    outer: &[bool],
-    depth: usize,
-) -> Result<bool, Unreadable> {
+fn component_type(reader: &mut BinaryReader<'_>, outer: &[bool], depth: usize) -> Result<bool, Unreadable> {
     const COMPONENT: u8 = 0x41;
     const INSTANCE: u8 = 0x42;
     let is_nested = matches!(reader.clone().read_u8()?, COMPONENT | INSTANCE);
@@ -237,7 +233,11 @@ mod tests {
             (false, r#"(type $t (record (field "x" u8))) (export "t" (type (eq $t)))"#),
             (false, r#"(type (component (import "f" (func)))) (type $t u32) (export "t" (type (eq $t)))"#),
         ] {
-            assert_eq!(import(&format!(r#"(import "a:b/c" (instance {instance}))"#)), is_needed, "{instance}");
+            assert_eq!(
+                import(&format!(r#"(import "a:b/c" (instance {instance}))"#)),
+                is_needed,
+                "{instance}"
+            );
         }
         let by_index = r#"(type u8) (import "x:y/z" (instance $z (type $t u8) (export "t" (type (eq $t)))))
             (alias export $z "t" (type)) (import "r" (type (sub resource)))

@@ -22,4 +22,5 @@ mod tasks;
 mod tenants;
 mod tokens;
 mod upcoming;
+mod uploads;
 mod values;

@@ -1,6 +1,5 @@
 //! What is accepted at upload, and how the rest is refused.
 
-
 use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::{Admission, Refusal, Sandbox as _};
 use innkeeper_sandbox::{SandboxConfig, SandboxError};

@@ -11,7 +11,7 @@ use innkeeper_model::sandbox::{Refusal, Sandbox as _};
 use innkeeper_sandbox::{CompileLimits, CompilerProgram, SandboxConfig};
 
 use crate::guests;
-use crate::support::{assert_failed, assert_output, invocation, run, sandbox_with, soon, stored};
+use crate::support::{HANDLER, assert_failed, assert_output, invocation, run, sandbox_with, soon, stored};
 
 /// The compiler that this crate brings.
 pub fn compiler() -> CompilerProgram {
@@ -55,11 +55,11 @@ fn fails(refused: Result<(), Refusal>, hint: &str) {
 
 /// Every step changes a variable of two thousand, and every step may be skipped or taken again, so the compiler must know of
 /// each variable where it came from at each step.
-fn bomb(step: impl Fn(usize) -> String, steps: usize) -> Vec<u8> {
+fn bomb(frame: &str, step: impl Fn(usize) -> String, steps: usize) -> Vec<u8> {
     let body: String = (0..steps).map(step).collect();
     let locals = "i64 ".repeat(2000);
     let function = format!("(func (param i64) (result i64) (local {locals}) (loop {body}) local.get 1)");
-    wat::parse_str(format!("(component (core module {function}))")).unwrap()
+    wat::parse_str(format!("(component (core module {function}) {frame})")).unwrap()
 }
 
 /// 300 KB that ask for gigabytes.
@@ -68,16 +68,36 @@ fn memory_bomb() -> Vec<u8> {
         let (to, from) = (1 + at % 2000, 1 + at * 31 % 2000);
         format!("local.get 0 i32.wrap_i64 if local.get {to} local.get {from} i64.add local.set {to} end ")
     };
-    bomb(step, 20_000)
+    bomb(HANDLER, step, 20_000)
 }
 
 /// The same, with a way back to the beginning in each step.
 fn time_bomb() -> Vec<u8> {
+    slow(HANDLER)
+}
+
+/// A time bomb with this around it.
+fn slow(frame: &str) -> Vec<u8> {
     let step = |at| {
         let (to, from) = (1 + at % 2000, 1 + at * 31 % 2000);
         format!("local.get {to} local.get {from} i64.add local.set {to} local.get 0 i32.wrap_i64 br_if 0 ")
     };
-    bomb(step, 20_000)
+    bomb(frame, step, 20_000)
+}
+
+#[tokio::test]
+async fn what_is_not_offered_is_refused_before_anything_is_compiled() {
+    let unknown = r#"(import "acme:db/query@1.0.0" (instance (export "run" (func))))"#;
+    let component = slow(&format!("{unknown} {HANDLER}"));
+    let missing = Err(Refusal::MissingImports(vec!["acme:db/query@1.0.0".to_owned()]));
+    for config in [shell("exit 1"), SandboxConfig::default()] {
+        let sandbox = sandbox_with(config);
+        assert_eq!(sandbox.admit(component.as_slice().into()).await.map(|_| ()), missing);
+        assert_eq!(sandbox.figures().compilations.count, 0, "no compilation was begun");
+    }
+    let second = limited(|limits| limits.processor_time = Duration::from_secs(1));
+    let nothing = admit(second, &slow("")).await;
+    assert!(matches!(nothing, Err(Refusal::MissingExport { found, .. }) if found.is_empty()));
 }
 
 #[tokio::test]

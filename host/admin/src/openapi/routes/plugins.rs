@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::bodies::{GrantsConfig, LimitsConfig, VersionConfig};
+use super::super::bodies::{GrantsConfig, PluginLimitsConfig, VersionConfig};
 use super::Draft;
 use crate::dry_run::DryRun;
 use crate::grants::Answer as Grants;
@@ -133,7 +133,7 @@ fn policies(draft: &mut Draft) {
             "setPluginLimits",
             "Replaces the limits of a plugin.",
         )
-        .body::<LimitsConfig>(true)
+        .body::<PluginLimitsConfig>(true)
         .answers::<PluginLimits>(200, "Those that are set, and those that hold.")
         .done();
     draft
