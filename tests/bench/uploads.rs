@@ -36,8 +36,7 @@ pub(crate) fn measure(table: &mut Table, size: Size) {
         stop.store(true, Ordering::Relaxed);
         beside
     });
-    for (what, alone, beside) in
-        [("upload", &alone[0], &beside[0]), ("event to end", &alone[1], &beside[1])]
+    for (what, alone, beside) in [("upload", &alone[0], &beside[0]), ("event to end", &alone[1], &beside[1])]
     {
         let [alone, beside] = [alone, beside].map(|times| percentile(times, 50));
         table.row(&format!("{what} p50, alone"), format!("{alone:.2?}"), "");

@@ -67,8 +67,11 @@ pub(crate) async fn replace(
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let (limits, concurrency) = read_of_plugin(body).map_err(Problem::invalid)?;
-    let policy = PluginPolicy { limits, concurrency, ..api.runner.plugin_policy(&tenant, &name).await? };
-    api.runner.set_plugin_policy(&tenant, &name, policy.clone()).await?;
+    let replace = move |policy: &mut PluginPolicy| {
+        policy.limits = limits;
+        policy.concurrency = concurrency;
+    };
+    let policy = api.runner.change_plugin_policy(&tenant, &name, replace).await?;
     Ok(Json(PluginLimits::new(&api, &tenant, &name, &policy)))
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/plugins/{name}/versions", get(versions::list))
         .route("/v1/plugins/{name}/activate", post(versions::activate))
         .route("/v1/plugins/{name}/rollback", post(versions::roll_back))
-        .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace))
+        .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace).patch(grants::change))
         .route("/v1/kv", get(values::buckets))
         .route("/v1/kv/{bucket}", get(values::keys))
         .route("/v1/kv/{bucket}/{key}", get(values::show).put(values::set).delete(values::delete))

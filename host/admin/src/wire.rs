@@ -4,6 +4,7 @@
 //! instants, names of states, receipts, log lines) are written as the model writes them.
 
 mod operations;
+mod quarantine;
 mod trail;
 
 use innkeeper_model::id::{Digest, EventId, PluginName, RunId, TaskId};
@@ -26,6 +27,7 @@ use crate::openapi::values;
 pub(crate) use trail::{DueTime, ExecutionEnded, RedriveAnswer, Repeated, TrailEntry, Upcoming};
 
 pub(crate) use self::operations::{Admitted, Database};
+use self::quarantine::Quarantine;
 use crate::limits::EffectiveLimits;
 
 /// A page of a list.
@@ -303,11 +305,13 @@ pub(crate) struct Plugin {
     created_at: Timestamp,
     #[schema(value_type = values::Instant)]
     updated_at: Timestamp,
+    quarantine: Option<Quarantine>,
 }
 
 impl From<store::Plugin> for Plugin {
     fn from(plugin: store::Plugin) -> Self {
         Self {
+            quarantine: plugin.quarantine.map(|quarantine| Quarantine::new(&plugin.name, quarantine)),
             name: plugin.name,
             digest: plugin.digest,
             size: plugin.size,

@@ -25,6 +25,8 @@ pub(crate) struct Kept {
 pub(crate) struct Policies {
     by_plugin: RwLock<HashMap<TenantId, HashMap<PluginName, Arc<Kept>>>>,
     none: Arc<Kept>,
+    /// Changes of them are made one after the other.
+    changes: tokio::sync::Mutex<()>,
 }
 
 impl Policies {
@@ -42,12 +44,6 @@ impl Policies {
         let policies = self.by_plugin.read().unwrap_or_else(PoisonError::into_inner);
         let kept = policies.get(tenant).and_then(|plugins| plugins.get(plugin));
         Arc::clone(kept.unwrap_or(&self.none))
-    }
-
-    /// Has executions that start from now on find these grants, beside the limits as they are.
-    fn keep_grants(&self, tenant: &TenantId, plugin: &PluginName, grants: Grants) {
-        let policy = self.of(tenant, plugin).policy.clone();
-        self.keep(tenant, plugin, PluginPolicy { grants, ..policy });
     }
 
     /// Has executions that start from now on find `policy`.
@@ -122,6 +118,36 @@ impl TaskRunner {
         policy.ok_or_else(|| RunnerError::not_found("plugin", plugin))
     }
 
+    /// Changes what a plugin may use and reach, for executions that start from now on, and gives all of it. Changes are made
+    /// one after the other, so that none is lost.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such plugin.
+    pub async fn change_plugin_policy(
+        &self,
+        tenant: &TenantId,
+        plugin: &PluginName,
+        change: impl FnOnce(&mut PluginPolicy) + Send + 'static,
+    ) -> Result<PluginPolicy, RunnerError> {
+        self.refuse_when_stopping()?;
+        let (shared, tenant, plugin) = (Arc::clone(&self.0), tenant.clone(), plugin.clone());
+        let work = async move {
+            let _one = shared.policies.changes.lock().await;
+            let not_found = || RunnerError::not_found("plugin", &plugin);
+            let mut policy = shared.store.plugin_policy(&tenant, &plugin).await?.ok_or_else(not_found)?;
+            change(&mut policy);
+            if !shared.store.set_plugin_policy(&tenant, &plugin, policy.clone()).await? {
+                return Err(not_found());
+            }
+            tracing::info!(%tenant, %plugin, "plugin.policy_set");
+            shared.policies.keep(&tenant, &plugin, policy.clone());
+            // It may have more executions than before.
+            shared.plugin_has_room(&tenant, &plugin);
+            Ok(policy)
+        };
+        self.0.finish(work).await
+    }
+
     /// Replaces what a plugin may use and reach, for executions that start from now on.
     ///
     /// # Errors
@@ -132,19 +158,7 @@ impl TaskRunner {
         plugin: &PluginName,
         policy: PluginPolicy,
     ) -> Result<(), RunnerError> {
-        self.refuse_when_stopping()?;
-        let (shared, tenant, plugin) = (Arc::clone(&self.0), tenant.clone(), plugin.clone());
-        let work = async move {
-            if !shared.store.set_plugin_policy(&tenant, &plugin, policy.clone()).await? {
-                return Err(RunnerError::not_found("plugin", &plugin));
-            }
-            tracing::info!(%tenant, %plugin, "plugin.policy_set");
-            shared.policies.keep(&tenant, &plugin, policy);
-            // It may have more than before.
-            shared.plugin_has_room(&tenant, &plugin);
-            Ok(())
-        };
-        self.0.finish(work).await
+        self.change_plugin_policy(tenant, plugin, |kept| *kept = policy).await.map(drop)
     }
 
     /// Replaces what a plugin may reach, for executions that start from now on, and leaves its limits.
@@ -157,16 +171,6 @@ impl TaskRunner {
         plugin: &PluginName,
         grants: Grants,
     ) -> Result<(), RunnerError> {
-        self.refuse_when_stopping()?;
-        let (shared, tenant, plugin) = (Arc::clone(&self.0), tenant.clone(), plugin.clone());
-        let work = async move {
-            if !shared.store.set_plugin_grants(&tenant, &plugin, grants.clone()).await? {
-                return Err(RunnerError::not_found("plugin", &plugin));
-            }
-            tracing::info!(%tenant, %plugin, "plugin.grants_set");
-            shared.policies.keep_grants(&tenant, &plugin, grants);
-            Ok(())
-        };
-        self.0.finish(work).await
+        self.change_plugin_policy(tenant, plugin, |kept| kept.grants = grants).await.map(drop)
     }
 }

@@ -44,8 +44,11 @@ pub(crate) fn read(bytes: &(impl ReadAt + ?Sized), size: u64) -> io::Result<Opti
     Ok(sections(bytes, size)?.and_then(|sections| outline(&sections).ok()))
 }
 
+/// A section: its number and its content.
+type Section = (u8, Vec<u8>);
+
 /// The sections that matter, if the component is whole.
-fn sections(bytes: &(impl ReadAt + ?Sized), size: u64) -> io::Result<Option<Vec<(u8, Vec<u8>)>>> {
+fn sections(bytes: &(impl ReadAt + ?Sized), size: u64) -> io::Result<Option<Vec<Section>>> {
     let mut header = [0; HEADER.len()];
     if fill(bytes, 0, &mut header)? < HEADER.len() || header != HEADER {
         return Ok(None);
@@ -102,7 +105,7 @@ impl From<BinaryReaderError> for Unreadable {
 /// The types of one component, or of one type in it, by index: of each whether an instance of it needs the host.
 type Needs = Vec<bool>;
 
-fn outline(sections: &[(u8, Vec<u8>)]) -> Result<Outline, Unreadable> {
+fn outline(sections: &[Section]) -> Result<Outline, Unreadable> {
     let (mut outline, mut types) = (Outline::default(), Needs::new());
     for (id, content) in sections {
         let mut reader = BinaryReader::new(content, 0);
@@ -148,11 +151,11 @@ fn name_type(ty: &ComponentTypeRef, types: &mut Needs) {
 
 fn alias(alias: &ComponentAlias<'_>, types: &mut Needs, outer: &[bool]) {
     match alias {
-        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Type, .. } => types.push(false),
         ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, count: 1, index } => {
             types.push(outer.get(*index as usize).copied().unwrap_or(false));
         }
-        ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, .. } => types.push(false),
+        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Type, .. }
+        | ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, .. } => types.push(false),
         _ => {}
     }
 }

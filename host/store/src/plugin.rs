@@ -33,6 +33,18 @@ pub struct Plugin {
     pub created_at: Timestamp,
     /// When the active version last changed.
     pub updated_at: Timestamp,
+    /// Why no run of the active version starts; `None` if it is not quarantined.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// A version that is blamed for too many crashes of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quarantine {
+    /// Since when.
+    pub since: Timestamp,
+    /// The crashes that it is blamed for.
+    pub crashes: u32,
 }
 
 /// A version to be stored.
@@ -190,9 +202,12 @@ fn check(
     Ok(precondition.check(active.as_deref())?)
 }
 
-const SELECT: &str = "SELECT p.name, p.activeDigest, v.size, v.imports, p.createdAt, p.updatedAt
+const SELECT: &str = "SELECT p.name, p.activeDigest, v.size, v.imports, p.createdAt, p.updatedAt,
+        q.quarantinedAt, q.crashes
     FROM plugins p JOIN plugin_versions v
         ON v.tenant = p.tenant AND v.plugin = p.name AND v.digest = p.activeDigest
+    LEFT JOIN suspects q ON q.tenant = p.tenant AND q.plugin = p.name AND q.digest = p.activeDigest
+        AND q.quarantinedAt IS NOT NULL
     WHERE p.tenant = ?1";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
@@ -203,6 +218,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
         imports: row.json("imports")?.unwrap_or_default(),
         created_at: row.parsed("createdAt")?,
         updated_at: row.parsed("updatedAt")?,
+        quarantine: match row.parsed_option("quarantinedAt")? {
+            Some(since) => Some(Quarantine { since, crashes: row.plain("crashes")? }),
+            None => None,
+        },
     })
 }
 

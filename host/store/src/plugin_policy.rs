@@ -77,28 +77,6 @@ impl Store {
     }
 }
 
-impl Store {
-    /// Replaces what a plugin may reach, and leaves its limits; `false` if it does not exist.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn set_plugin_grants(
-        &self,
-        tenant: &TenantId,
-        plugin: &PluginName,
-        grants: Grants,
-    ) -> Result<bool, StoreError> {
-        let key = (tenant.clone(), plugin.clone());
-        self.write(move |connection| {
-            let text = (!grants.is_empty()).then(|| to_json(&grants)).transpose()?;
-            let sql = "UPDATE plugins SET grants = ?3 WHERE tenant = ?1 AND name = ?2";
-            let values = params![key.0.as_str(), key.1.as_str(), text];
-            Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
-        })
-        .await
-    }
-}
-
 fn read(row: &Row<'_>) -> rusqlite::Result<PluginPolicy> {
     Ok(PluginPolicy {
         limits: row.json("limits")?.unwrap_or_default(),

@@ -310,6 +310,17 @@ pub(crate) struct GrantsConfig {
     config: Option<Vec<String>>,
 }
 
+/// A change of what a plugin may reach. What is in both is taken back.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"allow": {"http": ["https://api.example.com"]}, "deny": {"keyValue": ["notes"]}}))]
+pub(crate) struct GrantsPatch {
+    /// What is granted besides.
+    allow: Option<GrantsConfig>,
+    /// What is granted no longer.
+    deny: Option<GrantsConfig>,
+}
+
 /// A configured value.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

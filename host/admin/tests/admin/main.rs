@@ -5,6 +5,7 @@ mod audit;
 mod conformity;
 mod events;
 mod framing;
+mod grants;
 mod isolation;
 mod limits;
 mod matrix;
