@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn the_plugin_guide_lists_what_has_a_name_of_its_own() {
         let guide = include_str!("../../../../docs/plugin-guide.md");
-        let (_, guide) = guide.split_once("\n## What a component may import\n").expect("a section of imports");
+        let (_, guide) =
+            guide.split_once("\n## What a component may import\n").expect("a section of imports");
         for name in [&logging::NAMES[..], &keyvalue::NAMES, &config::NAMES, &[messaging::NAME]].concat() {
             let (interface, release) = name.split_once('@').unwrap_or((name, "without one"));
             let (package, interface) = interface.split_once('/').expect("a package and an interface");
