@@ -3,6 +3,8 @@
 //!
 //! Figures depend on the machine and on what else it does: compare the ratios of one run, and medians of several.
 
+#[path = "../stories/hostile_uploads/bomb.rs"]
+mod bomb;
 mod drained;
 mod events;
 mod fairness;
@@ -12,6 +14,7 @@ mod matching;
 mod path;
 mod probe;
 mod table;
+mod uploads;
 
 use innkeeper_runner::RunnerConfig;
 use probe::Host;
@@ -47,6 +50,9 @@ fn main() {
         }
         if is_wanted("fairness") {
             fairness::measure(&mut table, size).await;
+        }
+        if is_wanted("uploads") {
+            uploads::measure(&mut table, size);
         }
         if is_wanted("tasks") {
             many_tasks::measure(&mut table, size).await;

@@ -9,6 +9,7 @@ use innkeeper_model::clock::SystemClock;
 use innkeeper_model::id::TenantId;
 use innkeeper_model::sandbox::{Admission, Invocation, Refusal, Report, Sandbox, StopReason};
 use innkeeper_model::task_config::TaskConfig;
+use innkeeper_model::upload::Upload;
 use innkeeper_runner::{RunnerConfig, TaskRunner};
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
 use innkeeper_store::{Durability, Location, Preset, Store};
@@ -42,7 +43,7 @@ struct Probed {
 }
 
 impl Sandbox for Probe {
-    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
+    fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>> {
         self.0.inner.admit(component)
     }
 

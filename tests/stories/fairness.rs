@@ -6,13 +6,14 @@ use std::time::Duration;
 use innkeeper_model::BoxFuture;
 use innkeeper_model::clock::SystemClock;
 use innkeeper_model::execution::{Failure, FailureKind, Receipt};
-use innkeeper_model::id::{Digest, TenantId};
+use innkeeper_model::id::TenantId;
 use innkeeper_model::quota::QuotaWishes;
 use innkeeper_model::sandbox::{
     Admission, Effects, Invocation, Outcome, Refusal, Report, Sandbox, StopReason,
 };
 use innkeeper_model::task_config::TaskConfig;
 use innkeeper_model::tenant::TenantSettings;
+use innkeeper_model::upload::Upload;
 use innkeeper_runner::{Publication, RunnerConfig, TaskRunner};
 use innkeeper_store::{Durability, Location, Store};
 use serde_json::json;
@@ -25,8 +26,8 @@ struct Held {
 }
 
 impl Sandbox for Held {
-    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
-        Box::pin(async move { Ok(Admission { digest: Digest::of(&component), imports: Vec::new() }) })
+    fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>> {
+        Box::pin(async move { Ok(Admission { digest: component.digest(), imports: Vec::new() }) })
     }
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {

@@ -23,6 +23,7 @@ mod key_value_interfaces;
 mod key_value_plugins;
 #[cfg(languages)]
 mod languages;
+mod limit_levels;
 mod limits;
 mod main_job;
 mod operations;
@@ -38,4 +39,5 @@ mod streams;
 mod tenants;
 mod tenants_schema;
 mod tidy;
+mod uploads;
 mod versions;

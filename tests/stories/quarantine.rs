@@ -39,11 +39,18 @@ fn the_third_crash_quarantines_the_culprit_and_not_what_ran_beside_it() {
     let reason = task["pauseReason"].as_str().expect("a reason");
     assert!(reason.contains("`culprit` is quarantined: the host crashed 3 times"), "{reason}");
     assert!(task["waitingFor"].as_str().is_some_and(|why| why.contains(reason)), "{task}");
+    let quarantine = host.get("/v1/plugins/culprit").body["quarantine"].take();
+    assert!(quarantine["since"].is_string(), "{quarantine}");
+    assert_eq!(quarantine["reason"], "the host crashed 3 times while this version ran");
+    let told = host.client(&["plugin", "get", "culprit"]);
+    assert!(told.contains("innkeeper plugin release culprit") && told.contains("crashed 3 times"), "{told}");
+    assert_eq!(host.get("/v1/plugins/bystander").body["quarantine"], json!(null));
     let resumed = host.post("/v1/tasks/culprit/resume", &json!(null));
     assert_eq!((resumed.status, &resumed.body["code"]), (409, &json!("quarantined")));
 
     let released = host.post("/v1/plugins/culprit/release", &json!(null));
     assert_eq!((released.status, &released.body), (200, &json!({"resumed": ["culprit"]})));
+    assert_eq!(host.get("/v1/plugins/culprit").body["quarantine"], json!(null));
     host.publish("culprit", &json!({"ms": 1}), 1);
     assert_eq!(host.ended("culprit", 4)[0]["status"], "success");
 }

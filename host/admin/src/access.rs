@@ -44,6 +44,7 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("POST", "/v1/plugins/{name}/rollback", Admin),
     ("GET", "/v1/plugins/{name}/grants", Reader),
     ("PUT", "/v1/plugins/{name}/grants", Admin),
+    ("PATCH", "/v1/plugins/{name}/grants", Admin),
     ("GET", "/v1/kv", Reader),
     ("GET", "/v1/kv/{bucket}", Reader),
     ("GET", "/v1/kv/{bucket}/{key}", Reader),

@@ -23,13 +23,31 @@ pub(crate) struct BodyLimit {
     pub(crate) pause: Duration,
 }
 
-/// The body of `request`.
+/// Where the parts of a body go.
+pub(crate) trait Sink {
+    /// Takes the next part.
+    fn take(&mut self, part: Bytes) -> impl Future<Output = Result<(), Problem>> + Send;
+}
+
+/// The body of `request`, in memory.
 pub(crate) async fn read(request: Request, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
+    let held = request.extensions().get::<Arc<Held>>().cloned();
+    let mut memory = Memory { held, bytes: Vec::new() };
+    read_into(request, limit, &mut memory).await?;
+    Ok(memory.bytes)
+}
+
+/// Gives the body of `request` to `sink`, part by part.
+pub(crate) async fn read_into(
+    request: Request,
+    limit: BodyLimit,
+    sink: &mut impl Sink,
+) -> Result<(), Problem> {
     let BodyLimit { bytes_max, timeout, .. } = limit;
     let reading = async {
         let declared = request.body().size_hint().lower();
         if usize::try_from(declared).is_ok_and(|declared| declared <= bytes_max) {
-            receive(request, limit).await
+            receive(request, limit, sink).await
         } else {
             discard(request, limit).await;
             Err(Problem::too_large(bytes_max))
@@ -39,28 +57,45 @@ pub(crate) async fn read(request: Request, limit: BodyLimit) -> Result<Vec<u8>, 
     read.unwrap_or_else(|_| Err(Problem::too_slow(timeout)))
 }
 
-async fn receive(request: Request, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
+async fn receive(request: Request, limit: BodyLimit, sink: &mut impl Sink) -> Result<(), Problem> {
     let BodyLimit { bytes_max, pause, .. } = limit;
-    let held = request.extensions().get::<Arc<Held>>().cloned();
     let mut body = request.into_body();
-    let mut bytes = Vec::new();
+    let mut left = bytes_max;
     while let Some(frame) =
         tokio::time::timeout(pause, body.frame()).await.map_err(|_| Problem::too_slow(pause))?
     {
         // The client has hung up; nobody reads the answer.
         let frame = frame.map_err(|_| Problem::incomplete())?;
         let Ok(data) = frame.into_data() else { continue };
-        if data.len() > bytes_max - bytes.len() {
-            throw_away(body, bytes_max).await;
-            return Err(Problem::too_large(bytes_max));
-        }
-        if let Some(Err(problem)) = held.as_ref().map(|held| held.take(data.len())) {
+        let taken = match left.checked_sub(data.len()) {
+            Some(rest) => {
+                left = rest;
+                sink.take(data).await
+            }
+            None => Err(Problem::too_large(bytes_max)),
+        };
+        if let Err(problem) = taken {
             throw_away(body, bytes_max).await;
             return Err(problem);
         }
-        bytes.extend_from_slice(&data);
     }
-    Ok(bytes)
+    Ok(())
+}
+
+/// A body in memory.
+struct Memory {
+    held: Option<Arc<Held>>,
+    bytes: Vec<u8>,
+}
+
+impl Sink for Memory {
+    async fn take(&mut self, part: Bytes) -> Result<(), Problem> {
+        if let Some(held) = &self.held {
+            held.take(part.len())?;
+        }
+        self.bytes.extend_from_slice(&part);
+        Ok(())
+    }
 }
 
 /// Reads the body of a refused request, up to a bound, and throws it away: a connection that is closed with bytes unread

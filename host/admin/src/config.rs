@@ -1,5 +1,6 @@
 //! Settings of the admin API.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::Token;
@@ -12,6 +13,9 @@ pub struct AdminConfig {
     pub token: Option<Token>,
     /// Bytes of an uploaded component at most.
     pub upload_bytes_max: usize,
+    /// The folder in which components are received, in files without a name; it is made if it is not there. `None` is the
+    /// system's folder for temporary files.
+    pub uploads_dir: Option<PathBuf>,
     /// Uploads that are received or compiled at once, of which [`AdminConfig::uploads_per_tenant_max`] are one tenant's;
     /// further ones wait, and tenants take turns.
     pub uploads_max: usize,
@@ -22,7 +26,7 @@ pub struct AdminConfig {
     /// Bytes of any other request body at most.
     pub body_bytes_max: usize,
     /// Bytes of memory that the bodies of requests in progress may take, those of one tenant a quarter of it. Uploads
-    /// included.
+    /// take none.
     pub bodies_bytes_max: usize,
     /// Connections at once; further clients wait in the listener's queue.
     pub connections_max: usize,
@@ -53,6 +57,7 @@ impl Default for AdminConfig {
         Self {
             token: None,
             upload_bytes_max: 32 << 20,
+            uploads_dir: None,
             uploads_max: 4,
             uploads_per_tenant_max: 1,
             uploads_waiting_max: 32,

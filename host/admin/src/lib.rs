@@ -45,6 +45,7 @@ mod metrics;
 mod plugins;
 mod replays;
 mod schedules;
+mod spool;
 mod sse;
 mod status;
 mod streams;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use innkeeper_model::id::PluginName;
+use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::limits::{LimitWishes, Limits};
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::task_config::LimitsConfig;
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::auth::Tenant;
 use crate::id::Id;
 use crate::json::JsonBody;
-use crate::openapi::bodies::LimitsConfig as LimitsDescribed;
+use crate::openapi::bodies::PluginLimitsConfig as PluginLimitsDescribed;
 use crate::openapi::values;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -29,10 +29,25 @@ use crate::router::Api;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PluginLimits {
-    #[schema(value_type = LimitsDescribed)]
+    #[schema(value_type = PluginLimitsDescribed)]
     limits: Map<String, Value>,
     effective_limits: EffectiveLimits,
+    /// Executions of the plugin at once, of all its tasks together.
+    effective_concurrency: u32,
 }
+
+impl PluginLimits {
+    fn new(api: &Api, tenant: &TenantId, name: &PluginName, policy: &PluginPolicy) -> Self {
+        let mut limits = written(&policy.limits);
+        limits.extend(policy.concurrency.map(|most| (CONCURRENCY.to_owned(), most.into())));
+        let effective_limits = api.runner.limits_of_plugin(tenant, name).into();
+        let effective_concurrency = api.runner.concurrency_of_plugin(tenant, name);
+        Self { limits, effective_limits, effective_concurrency }
+    }
+}
+
+/// The limit that a plugin has beside those of each of its executions.
+const CONCURRENCY: &str = "concurrency";
 
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
@@ -41,8 +56,7 @@ pub(crate) async fn show(
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
     let policy = api.runner.plugin_policy(&tenant, &name).await?;
-    let effective_limits = api.runner.limits_of_plugin(&tenant, &name).into();
-    Ok(Json(PluginLimits { limits: written(&policy.limits), effective_limits }))
+    Ok(Json(PluginLimits::new(&api, &tenant, &name, &policy)))
 }
 
 /// Replaces the limits of a plugin; what is left out is not limited further.
@@ -52,11 +66,35 @@ pub(crate) async fn replace(
     Id(name): Id<PluginName>,
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
-    let policy = api.runner.plugin_policy(&tenant, &name).await?;
-    let limits = read(body).map_err(unprefixed).map_err(Problem::invalid)?;
-    api.runner.set_plugin_policy(&tenant, &name, PluginPolicy { limits, ..policy }).await?;
-    let effective_limits = api.runner.limits_of_plugin(&tenant, &name).into();
-    Ok(Json(PluginLimits { limits: written(&limits), effective_limits }))
+    let (limits, concurrency) = read_of_plugin(body).map_err(Problem::invalid)?;
+    let replace = move |policy: &mut PluginPolicy| {
+        policy.limits = limits;
+        policy.concurrency = concurrency;
+    };
+    let policy = api.runner.change_plugin_policy(&tenant, &name, replace).await?;
+    Ok(Json(PluginLimits::new(&api, &tenant, &name, &policy)))
+}
+
+/// Limits of a plugin from JSON: those of its executions, and how many there may be at once.
+fn read_of_plugin(mut body: Value) -> Result<(LimitWishes, Option<u32>), Vec<FieldError>> {
+    let concurrency = body.as_object_mut().and_then(|body| body.remove(CONCURRENCY));
+    let concurrency = concurrency.filter(|value| !value.is_null());
+    let most = concurrency.as_ref().map(|value| value.as_u64().and_then(|most| u32::try_from(most).ok()));
+    let is_wrong = matches!(most, Some(None | Some(0)));
+    let problem = || {
+        let found = concurrency.as_ref().map(Value::to_string).unwrap_or_default();
+        let message = format!("is {found}; must be a whole number from 1 to {}", u32::MAX);
+        FieldError::new(CONCURRENCY, "out_of_range", message)
+    };
+    let mut problems: Vec<_> = is_wrong.then(problem).into_iter().collect();
+    match read(body).map_err(unprefixed) {
+        Ok(limits) if problems.is_empty() => Ok((limits, most.flatten())),
+        Ok(_) => Err(problems),
+        Err(more) => {
+            problems.extend(more);
+            Err(problems)
+        }
+    }
 }
 
 /// Limits from JSON; the fields of problems begin with `limits.`.
@@ -145,6 +183,18 @@ mod tests {
         let enforced = serde_json::to_value(EffectiveLimits::from(Limits::DEFAULT.narrowed(&wishes)));
         assert_eq!(enforced.expect("JSON"), text, "and shown by it");
         assert!(written(&LimitWishes::default()).is_empty());
+    }
+
+    #[test]
+    fn a_plugin_has_a_concurrency_beside() {
+        let (limits, concurrency) = read_of_plugin(json!({"fuel": 1, "concurrency": 2})).expect("limits");
+        assert_eq!((limits.fuel, concurrency), (Some(1), Some(2)));
+        assert_eq!(read_of_plugin(json!({"concurrency": null})), Ok((LimitWishes::default(), None)));
+        for wrong in [json!(0), json!(-1), json!(1.5), json!("2"), json!(1_u64 << 32)] {
+            let problems = read_of_plugin(json!({"concurrency": wrong, "feul": 1})).expect_err("wrong");
+            let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+            assert_eq!(fields, ["concurrency", "feul"], "{wrong}");
+        }
     }
 
     #[test]

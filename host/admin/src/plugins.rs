@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::problem::FieldError;
+use innkeeper_model::upload::Upload;
 use innkeeper_store::PluginPut;
 
 use crate::auth::Tenant;
@@ -22,7 +23,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
 use crate::uploads::Turn;
-use crate::wire;
+use crate::{spool, wire};
 
 const MEDIA_TYPE: &str = "application/wasm";
 
@@ -43,7 +44,7 @@ pub(crate) async fn upload(
             return Err(problem);
         }
     };
-    // The turn ends with the upload: until then the component is in memory.
+    // The turn ends with the upload.
     let (_turn, component) = receive(&api, &tenant, request).await?;
     if is_dry {
         let admission = api.runner.try_plugin(component).await?;
@@ -122,13 +123,13 @@ fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
 }
 
 /// Waits for a turn and receives the component, both within the time for uploads.
-async fn receive(api: &Api, tenant: &TenantId, request: Request) -> Result<(Turn, Arc<[u8]>), Problem> {
+async fn receive(api: &Api, tenant: &TenantId, request: Request) -> Result<(Turn, Upload), Problem> {
     let receiving = async {
         let Ok(turn) = api.uploads.turn(tenant).await else {
             body::discard(request, BodyLimit { timeout: REFUSED_TIMEOUT, ..api.upload }).await;
             return Err(Problem::too_many_uploads(api.uploads.waiting_max));
         };
-        Ok((turn, body::read(request, api.upload).await?.into()))
+        Ok((turn, spool::receive(request, api.upload, &api.uploads_dir).await?))
     };
     let received = tokio::time::timeout(api.upload.timeout, receiving).await;
     received.unwrap_or_else(|_| Err(Problem::too_slow(api.upload.timeout)))

@@ -121,7 +121,8 @@ impl From<StoreError> for Problem {
             }
             StoreError::Locked => Self::unavailable("locked", message.clone()).caused_by(message),
             StoreError::Stopped => Self::unavailable("stopped", message.clone()).caused_by(message),
-            StoreError::BadRow(_)
+            StoreError::Unread(_)
+            | StoreError::BadRow(_)
             | StoreError::Broken(_)
             | StoreError::Refused(_)
             | StoreError::Sqlite(_) => Self::internal(message),

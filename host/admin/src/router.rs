@@ -1,5 +1,6 @@
 //! Which request goes to which handler, and what all handlers share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(crate) struct Api {
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) body: BodyLimit,
     pub(crate) upload: BodyLimit,
+    /// Where uploads are received.
+    pub(crate) uploads_dir: PathBuf,
     /// Whose upload is next.
     pub(crate) uploads: Arc<Uploads>,
     /// Copies of the database that may be on their way: one.
@@ -67,6 +70,7 @@ impl Api {
                 timeout: config.upload_timeout,
                 pause: config.body_timeout,
             },
+            uploads_dir: config.uploads_dir.clone().unwrap_or_else(std::env::temp_dir),
             uploads: Uploads::new(config),
             backups: Arc::new(Semaphore::new(1)),
             disk_free_min: config.disk_free_min,
@@ -102,7 +106,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/plugins/{name}/versions", get(versions::list))
         .route("/v1/plugins/{name}/activate", post(versions::activate))
         .route("/v1/plugins/{name}/rollback", post(versions::roll_back))
-        .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace))
+        .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace).patch(grants::change))
         .route("/v1/kv", get(values::buckets))
         .route("/v1/kv/{bucket}", get(values::keys))
         .route("/v1/kv/{bucket}/{key}", get(values::show).put(values::set).delete(values::delete))

@@ -159,7 +159,8 @@ pub(crate) async fn skips(
 impl Api {
     fn show(&self, tenant: &TenantId, task: Task) -> wire::Task {
         let limits = self.runner.limits_of(tenant, &task.definition);
-        wire::Task::new(task, limits)
+        let concurrency = self.runner.concurrency_of(tenant, &task.definition);
+        wire::Task::new(task, limits, concurrency)
     }
 }
 

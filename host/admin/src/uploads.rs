@@ -1,6 +1,6 @@
 //! Whose upload is next: a bounded queue in which tenants take turns.
 //!
-//! An upload takes memory while it is received and processors while it is compiled, so only a few go on at once, and only a
+//! An upload takes room on the disk while it is received and processors while it is compiled, so only a few go on at once, and only a
 //! few of one tenant: then another tenant's has a turn at once, or after one that is going on.
 
 use std::collections::{HashMap, VecDeque};

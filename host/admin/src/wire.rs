@@ -4,6 +4,7 @@
 //! instants, names of states, receipts, log lines) are written as the model writes them.
 
 mod operations;
+mod quarantine;
 mod trail;
 
 use innkeeper_model::id::{Digest, EventId, PluginName, RunId, TaskId};
@@ -26,6 +27,7 @@ use crate::openapi::values;
 pub(crate) use trail::{DueTime, ExecutionEnded, RedriveAnswer, Repeated, TrailEntry, Upcoming};
 
 pub(crate) use self::operations::{Admitted, Database};
+use self::quarantine::Quarantine;
 use crate::limits::EffectiveLimits;
 
 /// A page of a list.
@@ -107,6 +109,8 @@ pub(crate) struct Task {
     misfire: Misfire,
     /// `null` means the host's.
     concurrency: Option<u32>,
+    /// Executions at once, as it is enforced: what the host, the tenant, the plugin and the task allow together.
+    effective_concurrency: u32,
     limits: EffectiveLimits,
     #[schema(value_type = Option<values::Duration>)]
     expect_within: Option<String>,
@@ -128,8 +132,8 @@ pub(crate) struct TaskAndWhy {
 }
 
 impl Task {
-    /// A task whose executions have these limits.
-    pub(crate) fn new(task: task::Task, limits: Limits) -> Self {
+    /// A task whose executions have these limits, so many of them at once.
+    pub(crate) fn new(task: task::Task, limits: Limits, effective_concurrency: u32) -> Self {
         let definition = task.definition;
         let [preset, at, after, on_event] = trigger_fields(&definition.trigger);
         // Stored metadata is JSON; were it not, the rest of the task would still be worth showing.
@@ -161,6 +165,7 @@ impl Task {
             overlap: definition.overlap,
             misfire: definition.misfire,
             concurrency: definition.concurrency,
+            effective_concurrency,
             limits: limits.into(),
             expect_within: definition.alerts.expect_within.map(format_duration),
             on_failure: definition.alerts.on_failure,
@@ -300,11 +305,13 @@ pub(crate) struct Plugin {
     created_at: Timestamp,
     #[schema(value_type = values::Instant)]
     updated_at: Timestamp,
+    quarantine: Option<Quarantine>,
 }
 
 impl From<store::Plugin> for Plugin {
     fn from(plugin: store::Plugin) -> Self {
         Self {
+            quarantine: plugin.quarantine.map(|quarantine| Quarantine::new(&plugin.name, quarantine)),
             name: plugin.name,
             digest: plugin.digest,
             size: plugin.size,

@@ -102,6 +102,11 @@ impl DataDirectory {
     pub(crate) fn cache(&self) -> PathBuf {
         self.path.join("cache")
     }
+
+    /// The folder in which components are received.
+    pub(crate) fn uploads(&self) -> PathBuf {
+        self.path.join("uploads")
+    }
 }
 
 /// The database file of a data directory.

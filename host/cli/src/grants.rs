@@ -45,28 +45,24 @@ pub(crate) async fn deny(
     client: &Client,
     output: Output,
 ) -> Result<(), Failure> {
-    let mut grants = client.get(&path(name), &[]).await?;
-    for absent in less.iter().filter(|grant| !remove(&mut grants, grant)) {
+    let before = client.get(&path(name), &[]).await?;
+    for absent in less.iter().filter(|grant| !is_granted(&before, grant)) {
         eprintln!("{} was not granted", absent.entry);
     }
-    let (_, grants) = client.put(&path(name), &[], &grants).await?;
+    let grants = client.patch(&path(name), &json!({"deny": lists(less)})).await?;
     output.answer(&grants, describe)?;
     Ok(())
 }
 
-/// Adds grants to those of a plugin. Gives all of them.
+/// Adds grants to those of a plugin, whoever else changes them meanwhile. Gives all of them.
 ///
 /// # Errors
 /// As [`Failure`] tells them apart.
 pub(crate) async fn extend(name: &PluginName, more: &[GrantText], client: &Client) -> Result<Value, Failure> {
-    let mut grants = client.get(&path(name), &[]).await?;
     if more.is_empty() {
-        return Ok(grants);
+        return client.get(&path(name), &[]).await;
     }
-    for grant in more {
-        add(&mut grants, grant);
-    }
-    Ok(client.put(&path(name), &[], &grants).await?.1)
+    client.patch(&path(name), &json!({"allow": lists(more)})).await
 }
 
 /// What to do about a plugin that imports outgoing HTTP and is granted none.
@@ -88,20 +84,17 @@ fn path(name: &PluginName) -> [&str; 3] {
     ["plugins", name.as_str(), "grants"]
 }
 
-fn add(grants: &mut Value, grant: &GrantText) {
-    let entry = json!(grant.entry);
-    if let Some(list) = grants[grant.list].as_array_mut()
-        && !list.contains(&entry)
-    {
-        list.push(entry);
-    }
+/// Grants as the API takes them.
+fn lists(grants: &[GrantText]) -> Value {
+    let entries = |list: &str| -> Vec<&str> {
+        grants.iter().filter(|grant| grant.list == list).map(|grant| grant.entry.as_str()).collect()
+    };
+    LISTS.into_iter().map(|list| (list.to_owned(), json!(entries(list)))).collect()
 }
 
-fn remove(grants: &mut Value, grant: &GrantText) -> bool {
-    let Some(list) = grants[grant.list].as_array_mut() else { return false };
-    let before = list.len();
-    list.retain(|entry| entry.as_str() != Some(grant.entry.as_str()));
-    list.len() < before
+fn is_granted(grants: &Value, grant: &GrantText) -> bool {
+    let list = grants[grant.list].as_array().into_iter().flatten();
+    list.into_iter().any(|entry| entry.as_str() == Some(grant.entry.as_str()))
 }
 
 fn describe(grants: &Value) -> String {
@@ -120,16 +113,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grants_are_added_once_and_taken_back() {
-        let mut grants = json!({"http": ["https://a.org"], "keyValue": [], "config": []});
+    fn grants_are_sent_by_their_lists() {
         let grant = |text: &str| text.parse::<GrantText>().expect("a grant");
-        add(&mut grants, &grant("http=https://a.org"));
-        add(&mut grants, &grant("kv=x"));
-        assert_eq!(grants, json!({"http": ["https://a.org"], "keyValue": ["x"], "config": []}));
-        assert!(remove(&mut grants, &grant("http=https://a.org:443")));
-        assert!(!remove(&mut grants, &grant("config=y")));
-        assert_eq!(grants, json!({"http": [], "keyValue": ["x"], "config": []}));
-        assert!(describe(&grants).contains('x'));
+        let sent = lists(&[grant("http=https://a.org:443"), grant("kv=x"), grant("http=https://b.org")]);
+        assert_eq!(
+            sent,
+            json!({"http": ["https://a.org", "https://b.org"], "keyValue": ["x"], "config": []})
+        );
+        assert!(is_granted(&sent, &grant("http=https://a.org")) && !is_granted(&sent, &grant("config=x")));
+        assert!(describe(&sent).contains('x'));
         assert_eq!(describe(&json!({})), "nothing is granted");
     }
 

@@ -14,11 +14,12 @@ use crate::plugin_tools;
 use crate::progress::Upload;
 use crate::versions;
 
-const COLUMNS: [Column; 4] = [
+const COLUMNS: [Column; 5] = [
     Column::new("NAME", |plugin| json_text(&plugin["name"])),
     Column::new("DIGEST", |plugin| short_digest(&json_text(&plugin["digest"])).to_owned()),
     Column::new("SIZE", size),
     Column::new("UPDATED", |plugin| short_time(&plugin["updatedAt"])),
+    Column::new("QUARANTINED", |plugin| short_time(&plugin["quarantine"]["since"])),
 ];
 
 /// Does what the verb says.
@@ -114,6 +115,12 @@ pub(crate) fn describe(plugin: &Value) -> String {
         ("created", time(&plugin["createdAt"])),
         ("updated", time(&plugin["updatedAt"])),
     ];
+    let quarantine = &plugin["quarantine"];
+    if !quarantine.is_null() {
+        pairs.push(("quarantined", time(&quarantine["since"])));
+        pairs.push(("because", json_text(&quarantine["reason"])));
+        pairs.push(("release", json_text(&quarantine["release"])));
+    }
     let imports = plugin["imports"].as_array().into_iter().flatten().map(json_text);
     // One on each line, named once.
     pairs.extend(imports.enumerate().map(|(index, name)| (if index == 0 { "imports" } else { "" }, name)));

@@ -76,7 +76,8 @@ impl Host {
         };
         let settings = RunnerConfig { secret_key: Some(secret_key), ..config.runner };
         let runner = TaskRunner::start(settings, store, sandbox, clock).await?;
-        let admin = config.admin;
+        let uploads_dir = directory.as_ref().map(DataDirectory::uploads);
+        let admin = AdminConfig { uploads_dir, ..config.admin };
         Ok(Self { runner, admin, listener, address, _directory: directory })
     }
 

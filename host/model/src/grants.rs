@@ -27,6 +27,28 @@ impl Grants {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Adds what is not granted already.
+    pub fn allow(&mut self, more: Self) {
+        add(&mut self.http, more.http);
+        add(&mut self.key_value, more.key_value);
+        add(&mut self.config, more.config);
+    }
+
+    /// Takes back what is granted of `less`.
+    pub fn deny(&mut self, less: &Self) {
+        self.http.retain(|grant| !less.http.contains(grant));
+        self.key_value.retain(|bucket| !less.key_value.contains(bucket));
+        self.config.retain(|key| !less.config.contains(key));
+    }
+}
+
+fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for entry in more {
+        if !list.contains(&entry) {
+            list.push(entry);
+        }
+    }
 }
 
 /// One destination of outgoing HTTP: `https://api.example.com`, `http://*.example.com:8080`. Without a port it is the
@@ -159,6 +181,20 @@ mod tests {
 
     fn grant(text: &str) -> HttpGrant {
         text.parse().expect("a grant")
+    }
+
+    #[test]
+    fn grants_are_added_once_and_taken_back() {
+        let grants = |http: &[&str], buckets: &[&str]| Grants {
+            http: http.iter().map(|text| text.parse().expect("a destination")).collect(),
+            key_value: buckets.iter().map(|&bucket| bucket.to_owned()).collect(),
+            config: Vec::new(),
+        };
+        let mut granted = grants(&["https://a.org"], &[]);
+        granted.allow(grants(&["https://a.org:443", "https://b.org"], &["x"]));
+        assert_eq!(granted, grants(&["https://a.org", "https://b.org"], &["x"]));
+        granted.deny(&grants(&["https://a.org"], &["y"]));
+        assert_eq!(granted, grants(&["https://b.org"], &["x"]));
     }
 
     #[test]

@@ -187,10 +187,33 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of bytes that come in parts.
+    #[must_use]
+    pub fn of_parts() -> DigestOfParts {
+        DigestOfParts(Sha256::new())
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// A digest that is being taken of bytes as they come.
+#[derive(Debug, Clone)]
+pub struct DigestOfParts(Sha256);
+
+impl DigestOfParts {
+    /// Takes in the next bytes.
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The digest of all of them.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 

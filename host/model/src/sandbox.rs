@@ -10,12 +10,13 @@ use crate::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use crate::limits::Limits;
 use crate::measure::Spread;
 use crate::time::Timestamp;
+use crate::upload::Upload;
 
 /// Runs guest code. Two implementations: the WebAssembly engine, and a scripted one for tests of the runner.
 pub trait Sandbox: Send + Sync + 'static {
-    /// Checks an uploaded component and makes it ready to run: structure, contract, imports, compilation, one trial
+    /// Checks an uploaded component and makes it ready to run: contract, imports, structure, compilation, one trial
     /// instantiation. Takes as long as a compilation does; nothing is kept of a refused one.
-    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>>;
+    fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>>;
 
     /// Runs one execution in a fresh sandbox. Ends soon after `stop` resolves, with the failure that it names.
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report>;
@@ -78,7 +79,11 @@ pub enum Refusal {
     #[error("the component has several handlers, and must have one for the host to know which to call: {}", list(.0))]
     SeveralHandlers(Vec<String>),
     /// The component needs something this host does not offer.
-    #[error("the component imports what this host does not offer: {}", list(.0))]
+    #[error(
+        "the component imports what this host does not offer: {}; build it without, or against the interfaces and releases \
+        that the plugin guide lists",
+        list(.0)
+    )]
     MissingImports(Vec<String>),
     /// It breaks a limit on structure or size.
     #[error("{0}")]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use innkeeper_model::BoxFuture;
 use innkeeper_model::execution::Receipt;
-use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::{
     Admission, Effects, Invocation, Outcome, Refusal, Report, Sandbox, StopReason,
 };
 use innkeeper_model::task_config::TaskConfig;
+use innkeeper_model::upload::Upload;
 use innkeeper_runner::{RunnerError, TaskRunnerConfig, create_task_runner};
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ type Handler = fn(Option<&str>, Option<&str>);
 struct InMemory(HashMap<&'static str, Handler>);
 
 impl Sandbox for InMemory {
-    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
-        Box::pin(async move { Ok(Admission { digest: Digest::of(&component), imports: Vec::new() }) })
+    fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>> {
+        Box::pin(async move { Ok(Admission { digest: component.digest(), imports: Vec::new() }) })
     }
 
     fn execute(&self, invocation: Invocation, _stop: BoxFuture<StopReason>) -> BoxFuture<Report> {

@@ -72,7 +72,8 @@ async fn start(
         execution_id: *execution,
     };
     let requests = runs.iter().zip(&executions).map(request).collect();
-    let let_start = shared.suspects.let_start();
+    let before =
+        Before { let_start: shared.suspects.let_start(), made_room: shared.plugin_lines.made_room() };
     let claimed = shared.store.claim(requests, shared.clock.now()).await;
     let claims = match claimed {
         Ok(claims) => claims,
@@ -91,7 +92,7 @@ async fn start(
         }
     };
     for ((run, execution), claim) in runs.into_iter().zip(executions).zip(claims) {
-        let Some(claimed) = note(shared, run, claim, let_start) else {
+        let Some(claimed) = note(shared, run, claim, &before) else {
             shared.unregister(&execution);
             continue;
         };
@@ -101,8 +102,31 @@ async fn start(
     Ok(())
 }
 
-/// Tells the queue what came of a claim; the execution, if there is one to be started.
-fn note(shared: &Shared, run: QueuedRun, claim: Claim, let_start: u64) -> Option<Box<Claimed>> {
+/// What was counted before a claim began: what it says may be out of date when it is answered.
+struct Before {
+    let_start: u64,
+    made_room: u64,
+}
+
+/// Tells the queue, and those who wait for the same plugin, what came of a claim; the execution, if there is one to be started.
+fn note(shared: &Shared, run: QueuedRun, claim: Claim, before: &Before) -> Option<Box<Claimed>> {
+    let (tenant, task) = (run.tenant.clone(), run.task_id.clone());
+    if let Claim::PluginBusy(plugin) = claim {
+        let mut queue = shared.lock_queue();
+        queue.answered(&run);
+        queue.free(&run.tenant, 1);
+        queue.refused(run, None);
+        if shared.plugin_lines.wait(&tenant, &plugin, &task, before.made_room) {
+            queue.reopen(&tenant, &task);
+        }
+        return None;
+    }
+    let started = note_other(shared, run, claim, before);
+    shared.arrived(&tenant, &task);
+    started
+}
+
+fn note_other(shared: &Shared, run: QueuedRun, claim: Claim, before: &Before) -> Option<Box<Claimed>> {
     let mut queue = shared.lock_queue();
     queue.answered(&run);
     if let Claim::Started(claimed) = claim {
@@ -111,11 +135,12 @@ fn note(shared: &Shared, run: QueuedRun, claim: Claim, let_start: u64) -> Option
     }
     queue.free(&run.tenant, 1);
     match claim {
-        Claim::Started(_) => {}
+        // Told elsewhere.
+        Claim::Started(_) | Claim::PluginBusy(_) => {}
         Claim::Held(until) => queue.refused(run, Some(until)),
         Claim::Blocked => queue.refused(run, None),
         Claim::Suspected => {
-            let is_out_of_date = shared.suspects.refused(&run, let_start);
+            let is_out_of_date = shared.suspects.refused(&run, before.let_start);
             let (tenant, task) = (run.tenant.clone(), run.task_id.clone());
             queue.refused(run, None);
             if is_out_of_date {

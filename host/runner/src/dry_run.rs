@@ -1,12 +1,11 @@
 //! Trying out: what a definition would become, and whether a component would be taken, without keeping anything of it.
 
-use std::sync::Arc;
-
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::precondition::Precondition;
 use innkeeper_model::sandbox::Admission;
 use innkeeper_model::task::{Task, TaskStatus};
 use innkeeper_model::task_config::TaskConfig;
+use innkeeper_model::upload::Upload;
 use innkeeper_store::{NewTask, StoreError};
 
 use crate::error::RunnerError;
@@ -34,7 +33,7 @@ impl TaskRunner {
     ///
     /// # Errors
     /// [`RunnerError::Refused`] if it is no plugin this host can run.
-    pub async fn try_plugin(&self, component: Arc<[u8]>) -> Result<Admission, RunnerError> {
+    pub async fn try_plugin(&self, component: Upload) -> Result<Admission, RunnerError> {
         self.refuse_when_stopping()?;
         Ok(self.0.sandbox.admit(component).await?)
     }

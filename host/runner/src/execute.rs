@@ -46,6 +46,7 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
         tell(&shared, &claimed, settlement, &settled);
         shared.follow(settled.then, &mut None);
         shared.suspect_ended(&claimed, kind).await;
+        shared.plugin_has_room(&claimed.tenant, &claimed.plugin);
     }
     shared.reopen(&claimed.tenant, &claimed.task_id);
 }

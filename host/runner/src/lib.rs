@@ -23,6 +23,7 @@ mod metrics;
 mod near;
 mod operations;
 mod plan;
+mod plugin_lines;
 mod plugins;
 mod policies;
 mod presets;

@@ -3,7 +3,7 @@
 use innkeeper_model::id::{RunId, TaskId, TenantId};
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::topic::EventName;
-use innkeeper_store::{ManualRun, ManualStart};
+use innkeeper_store::{ManualRun, ManualStart, TenantUsage};
 use serde_json::Value;
 
 use crate::error::RunnerError;
@@ -74,6 +74,12 @@ impl TaskRunner {
             return Err(RunnerError::Invalid(vec![FieldError::new("data", "too_large", message)]));
         }
         let kept = shared.open_tenant(tenant)?;
+        let given = event.as_ref().map_or(0, String::len) + data.as_ref().map_or(0, String::len);
+        if given > 0 {
+            // It is kept if the run ends as failed.
+            let stored_bytes = u64::try_from(given).unwrap_or(u64::MAX);
+            shared.admit_stored(&kept, TenantUsage { stored_bytes, ..TenantUsage::default() }).await?;
+        }
         let _room = shared.room(&kept, 1)?;
         let run_id = shared.ids.next(RunId::new);
         let manual = ManualRun { task_id: id.clone(), run_id, event, data };

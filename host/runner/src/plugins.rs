@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::precondition::Precondition;
+use innkeeper_model::upload::Upload;
 use innkeeper_store::{Plugin, PluginPolicy, PluginPut, PluginVersion, StoreError, TenantUsage};
 
 use crate::error::RunnerError;
@@ -22,7 +23,7 @@ impl TaskRunner {
         name: PluginName,
         component: Arc<[u8]>,
     ) -> Result<(Plugin, PluginPut), RunnerError> {
-        self.push_plugin_if(tenant, name, component, Precondition::None).await
+        self.push_plugin_if(tenant, name, component.into(), Precondition::None).await
     }
 
     /// As [`TaskRunner::push_plugin`], if the plugin is as `precondition` demands; its tag is its active digest.
@@ -33,7 +34,7 @@ impl TaskRunner {
         &self,
         tenant: &TenantId,
         name: PluginName,
-        component: Arc<[u8]>,
+        component: Upload,
         precondition: Precondition,
     ) -> Result<(Plugin, PluginPut), RunnerError> {
         self.refuse_when_stopping()?;
@@ -42,7 +43,7 @@ impl TaskRunner {
         let is_new = self.0.store.plugin(tenant, &name).await?.is_none();
         let more = TenantUsage {
             plugins: u64::from(is_new),
-            stored_bytes: u64::try_from(component.len()).unwrap_or(u64::MAX),
+            stored_bytes: component.size(),
             ..TenantUsage::default()
         };
         self.0.admit_stored(&kept, more).await?;
@@ -116,7 +117,7 @@ async fn push(
     shared: &Shared,
     tenant: &TenantId,
     name: PluginName,
-    component: Arc<[u8]>,
+    component: Upload,
     precondition: Precondition,
 ) -> Result<(Plugin, PluginPut), RunnerError> {
     if precondition != Precondition::None {
@@ -124,7 +125,7 @@ async fn push(
         let active = shared.store.plugin(tenant, &name).await?.map(|plugin| plugin.digest.to_string());
         precondition.check(active.as_deref()).map_err(StoreError::from)?;
     }
-    let admission = shared.sandbox.admit(Arc::clone(&component)).await?;
+    let admission = shared.sandbox.admit(component.clone()).await?;
     let version =
         PluginVersion { name: name.clone(), digest: admission.digest, imports: admission.imports, component };
     let put = shared.store.put_plugin(tenant, version, precondition, shared.clock.now()).await?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use innkeeper_model::grants::Grants;
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::limits::{LimitWishes, Limits};
-use innkeeper_model::task::TaskDefinition;
+use innkeeper_model::task::{Overlap, TaskDefinition};
 use innkeeper_store::{PluginPolicy, Store, StoreError};
 
 use crate::error::RunnerError;
@@ -25,6 +25,8 @@ pub(crate) struct Kept {
 pub(crate) struct Policies {
     by_plugin: RwLock<HashMap<TenantId, HashMap<PluginName, Arc<Kept>>>>,
     none: Arc<Kept>,
+    /// Changes of them are made one after the other.
+    changes: tokio::sync::Mutex<()>,
 }
 
 impl Policies {
@@ -42,12 +44,6 @@ impl Policies {
         let policies = self.by_plugin.read().unwrap_or_else(PoisonError::into_inner);
         let kept = policies.get(tenant).and_then(|plugins| plugins.get(plugin));
         Arc::clone(kept.unwrap_or(&self.none))
-    }
-
-    /// Has executions that start from now on find these grants, beside the limits as they are.
-    fn keep_grants(&self, tenant: &TenantId, plugin: &PluginName, grants: Grants) {
-        let limits = self.of(tenant, plugin).policy.limits;
-        self.keep(tenant, plugin, PluginPolicy { limits, grants });
     }
 
     /// Has executions that start from now on find `policy`.
@@ -91,6 +87,24 @@ impl TaskRunner {
         self.0.limits(tenant, &kept.policy.limits, &LimitWishes::default())
     }
 
+    /// Executions of a task at once, as they are enforced: the narrowest of what the host, the tenant, the plugin and the task
+    /// allow.
+    #[must_use]
+    pub fn concurrency_of(&self, tenant: &TenantId, definition: &TaskDefinition) -> u32 {
+        let one = (definition.overlap != Overlap::Allow).then_some(1);
+        let caps = [one, definition.concurrency];
+        let plugin = self.concurrency_of_plugin(tenant, &definition.plugin.name);
+        caps.into_iter().flatten().fold(plugin, u32::min)
+    }
+
+    /// Executions of a plugin at once, as they are enforced: the narrowest of what the host, the tenant and the plugin allow.
+    #[must_use]
+    pub fn concurrency_of_plugin(&self, tenant: &TenantId, plugin: &PluginName) -> u32 {
+        let of_tenant = self.tenant(tenant).ok().and_then(|view| view.quotas.concurrency);
+        let caps = [of_tenant, self.0.policies.of(tenant, plugin).policy.concurrency];
+        caps.into_iter().flatten().fold(self.0.config.concurrency, u32::min)
+    }
+
     /// What a plugin may use and reach.
     ///
     /// # Errors
@@ -104,6 +118,36 @@ impl TaskRunner {
         policy.ok_or_else(|| RunnerError::not_found("plugin", plugin))
     }
 
+    /// Changes what a plugin may use and reach, for executions that start from now on, and gives all of it. Changes are made
+    /// one after the other, so that none is lost.
+    ///
+    /// # Errors
+    /// [`RunnerError::NotFound`] if there is no such plugin.
+    pub async fn change_plugin_policy(
+        &self,
+        tenant: &TenantId,
+        plugin: &PluginName,
+        change: impl FnOnce(&mut PluginPolicy) + Send + 'static,
+    ) -> Result<PluginPolicy, RunnerError> {
+        self.refuse_when_stopping()?;
+        let (shared, tenant, plugin) = (Arc::clone(&self.0), tenant.clone(), plugin.clone());
+        let work = async move {
+            let _one = shared.policies.changes.lock().await;
+            let not_found = || RunnerError::not_found("plugin", &plugin);
+            let mut policy = shared.store.plugin_policy(&tenant, &plugin).await?.ok_or_else(not_found)?;
+            change(&mut policy);
+            if !shared.store.set_plugin_policy(&tenant, &plugin, policy.clone()).await? {
+                return Err(not_found());
+            }
+            tracing::info!(%tenant, %plugin, "plugin.policy_set");
+            shared.policies.keep(&tenant, &plugin, policy.clone());
+            // It may have more executions than before.
+            shared.plugin_has_room(&tenant, &plugin);
+            Ok(policy)
+        };
+        self.0.finish(work).await
+    }
+
     /// Replaces what a plugin may use and reach, for executions that start from now on.
     ///
     /// # Errors
@@ -114,17 +158,7 @@ impl TaskRunner {
         plugin: &PluginName,
         policy: PluginPolicy,
     ) -> Result<(), RunnerError> {
-        self.refuse_when_stopping()?;
-        let (shared, tenant, plugin) = (Arc::clone(&self.0), tenant.clone(), plugin.clone());
-        let work = async move {
-            if !shared.store.set_plugin_policy(&tenant, &plugin, policy.clone()).await? {
-                return Err(RunnerError::not_found("plugin", &plugin));
-            }
-            tracing::info!(%tenant, %plugin, "plugin.policy_set");
-            shared.policies.keep(&tenant, &plugin, policy);
-            Ok(())
-        };
-        self.0.finish(work).await
+        self.change_plugin_policy(tenant, plugin, |kept| *kept = policy).await.map(drop)
     }
 
     /// Replaces what a plugin may reach, for executions that start from now on, and leaves its limits.
@@ -137,16 +171,6 @@ impl TaskRunner {
         plugin: &PluginName,
         grants: Grants,
     ) -> Result<(), RunnerError> {
-        self.refuse_when_stopping()?;
-        let (shared, tenant, plugin) = (Arc::clone(&self.0), tenant.clone(), plugin.clone());
-        let work = async move {
-            if !shared.store.set_plugin_grants(&tenant, &plugin, grants.clone()).await? {
-                return Err(RunnerError::not_found("plugin", &plugin));
-            }
-            tracing::info!(%tenant, %plugin, "plugin.grants_set");
-            shared.policies.keep_grants(&tenant, &plugin, grants);
-            Ok(())
-        };
-        self.0.finish(work).await
+        self.change_plugin_policy(tenant, plugin, |kept| kept.grants = grants).await.map(drop)
     }
 }

@@ -70,6 +70,11 @@ impl TaskRunner {
         if let Some(why) = self.0.suspects.hold(tenant, &definition.id, &definition.plugin.name) {
             return Some(Hold::Suspect(why));
         }
+        let plugin = &definition.plugin.name;
+        if self.0.plugin_lines.holds(tenant, plugin, &definition.id) {
+            let most = self.concurrency_of_plugin(tenant, plugin);
+            return Some(Hold::PluginCap(plugin.clone(), most));
+        }
         let (running, most) = self.0.lock_queue().load(tenant);
         (running >= most).then_some(Hold::TenantCap(most))
     }

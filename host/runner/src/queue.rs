@@ -180,13 +180,14 @@ impl DispatchQueue {
         }
     }
 
-    /// Notes that a run of the task has ended, or that the task has changed: another may be able to start.
-    pub(crate) fn reopen(&mut self, tenant: &TenantId, task: &TaskId) {
+    /// Notes that a run of the task has ended, or that the task has changed: another may be able to start. Returns whether
+    /// one was let out for it.
+    pub(crate) fn reopen(&mut self, tenant: &TenantId, task: &TaskId) -> bool {
         let key = (tenant.clone(), task.clone());
-        if self.gates.get(&key).is_some_and(|gate| gate.opens_at.is_none()) {
-            self.let_out(&key, 1);
-        }
+        let is_open = self.gates.get(&key).is_some_and(|gate| gate.opens_at.is_none());
+        let is_let_out = is_open && self.let_out(&key, 1);
         self.ended.insert(key);
+        is_let_out
     }
 
     /// Forgets the runs behind a task's gate, and those that were parked: it was changed or deleted.
@@ -249,15 +250,16 @@ impl DispatchQueue {
         None
     }
 
-    /// Lets out the first runs behind a gate. The gate is gone once nothing waits behind it.
-    fn let_out(&mut self, key: &TaskKey, count: u32) {
-        let Some(gate) = self.gates.get_mut(key) else { return };
+    /// Lets out the first runs behind a gate; whether there were any. The gate is gone once nothing waits behind it.
+    fn let_out(&mut self, key: &TaskKey, count: u32) -> bool {
+        let Some(gate) = self.gates.get_mut(key) else { return false };
         let mut first = Vec::new();
         while first.len() < usize::try_from(count).unwrap_or(usize::MAX) {
             let Some((_, run)) = gate.waiting.pop_first() else { break };
             gate.let_out.insert(run.run_id);
             first.push(run);
         }
+        let any = !first.is_empty();
         // The last is put in front first, so that they stand in their order.
         for run in first.into_iter().rev() {
             self.make_ready(run, true);
@@ -265,6 +267,7 @@ impl DispatchQueue {
         if self.gates.get(key).is_some_and(|gate| gate.waiting.is_empty() && gate.let_out.is_empty()) {
             self.gates.remove(key);
         }
+        any
     }
 
     fn wake(&mut self, now: Timestamp) {

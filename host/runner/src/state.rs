@@ -19,6 +19,7 @@ use crate::error::RunnerError;
 use crate::execute;
 use crate::ids::IdSource;
 use crate::metrics::Metrics;
+use crate::plugin_lines::PluginLines;
 use crate::policies::Policies;
 use crate::quarantine::Suspects;
 use crate::queue::DispatchQueue;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) tenant_changes: tokio::sync::Mutex<()>,
     pub(crate) tokens: Tokens,
     pub(crate) suspects: Suspects,
+    pub(crate) plugin_lines: PluginLines,
     pub(crate) subscriptions: RwLock<HashMap<TenantId, PatternIndex<TaskId>>>,
     pub(crate) queue: Mutex<DispatchQueue>,
     pub(crate) running: Mutex<HashMap<ExecutionId, watch::Sender<Option<StopReason>>>>,
@@ -98,10 +100,11 @@ impl Shared {
         }
     }
 
-    /// Lets the dispatch loop know that another run of the task may be able to start.
-    pub(crate) fn reopen(&self, tenant: &TenantId, task: &TaskId) {
-        self.lock_queue().reopen(tenant, task);
+    /// Lets the dispatch loop know that another run of the task may be able to start; whether one waited for that.
+    pub(crate) fn reopen(&self, tenant: &TenantId, task: &TaskId) -> bool {
+        let is_let_out = self.lock_queue().reopen(tenant, task);
         self.queued.notify_one();
+        is_let_out
     }
 
     pub(crate) fn lock_queue(&self) -> MutexGuard<'_, DispatchQueue> {

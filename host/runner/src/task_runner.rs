@@ -18,6 +18,7 @@ use crate::config::RunnerConfig;
 use crate::error::RunnerError;
 use crate::ids::IdSource;
 use crate::metrics::Metrics;
+use crate::plugin_lines::PluginLines;
 use crate::policies::Policies;
 use crate::quarantine::Suspects;
 use crate::retention::PrunedCounters;
@@ -162,6 +163,7 @@ async fn share(
         tenant_changes: tokio::sync::Mutex::default(),
         tokens: Tokens::load(&store).await?,
         suspects: Suspects::default(),
+        plugin_lines: PluginLines::default(),
         config,
         policies: Policies::load(&store).await?,
         state_reader: Arc::new(StoredState { store: store.clone(), secret_key }),

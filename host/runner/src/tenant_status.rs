@@ -149,6 +149,7 @@ async fn delete(shared: &Shared, id: &TenantId) -> Result<(), RunnerError> {
     shared.lock_queue().forget_tenant(id);
     shared.policies.forget_tenant(id);
     shared.suspects.forget_tenant(id);
+    shared.plugin_lines.forget_tenant(id);
     shared.forget_listeners(id);
     shared.bus.forget_tenant(id);
     while !shared.store.delete_tenant_step(id, STEP_ROWS).await? {

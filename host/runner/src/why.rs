@@ -1,5 +1,6 @@
 //! What a task waits for, in words: pure.
 
+use innkeeper_model::id::PluginName;
 use innkeeper_model::task::{Task, TaskStatus, Trigger};
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::WaitingRun;
@@ -11,6 +12,8 @@ pub(crate) enum Hold {
     TenantDisabled,
     /// Their plugin version is blamed for a crash of the host; in words.
     Suspect(String),
+    /// Their plugin has as many executions as it may have at once.
+    PluginCap(PluginName, u32),
     /// Their tenant has as many executions as it may have at once.
     TenantCap(u32),
 }
@@ -44,6 +47,10 @@ pub(crate) fn why(task: &Task, waiting: Option<&WaitingRun>, hold: Option<&Hold>
 fn held(run: &WaitingRun, hold: Option<&Hold>) -> String {
     match hold {
         Some(Hold::Suspect(why)) => format!("a run has waited since {}: {why}", run.recorded_at),
+        Some(Hold::PluginCap(plugin, most)) => format!(
+            "a run has waited since {}: it waits for a free execution of plugin `{plugin}`, which has {most} at once at most",
+            run.recorded_at
+        ),
         Some(Hold::TenantCap(most)) => format!(
             "a run has waited since {}: its tenant has {most} executions at once, which is the tenant's cap",
             run.recorded_at
@@ -148,6 +155,11 @@ mod tests {
                 Hold::TenantCap(3),
                 "a run has waited since 1970-01-01T00:00:01.000Z: its tenant has 3 executions at once, which is the \
                  tenant's cap",
+            ),
+            (
+                Hold::PluginCap("p".parse().expect("a name"), 2),
+                "a run has waited since 1970-01-01T00:00:01.000Z: it waits for a free execution of plugin `p`, which has 2 \
+                 at once at most",
             ),
             (Hold::Suspect("x".to_owned()), "a run has waited since 1970-01-01T00:00:01.000Z: x"),
             (Hold::TenantDisabled, "its tenant is disabled: nothing runs until the operator enables it"),

@@ -38,11 +38,6 @@ pub(crate) fn component(bytes: &[u8], memory_bytes_max: u64) -> Result<Cow<'_, [
     Ok(Cow::Owned(component))
 }
 
-/// Refuses a core module that is no program and does not say what component it is meant to become.
-pub(crate) fn check_program(bytes: &[u8]) -> Result<(), Refusal> {
-    adapter(bytes).map(|_| ())
-}
-
 /// The adapter for a module; none for a component. Looks at the outermost layer only.
 fn adapter(bytes: &[u8]) -> Result<Option<&'static [u8]>, Refusal> {
     let mut is_typed = false;

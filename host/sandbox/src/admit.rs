@@ -6,6 +6,7 @@ use std::time::Duration;
 use innkeeper_model::id::Digest;
 use innkeeper_model::limits::Limits;
 use innkeeper_model::sandbox::{Admission, Refusal};
+use innkeeper_model::upload::Upload;
 
 use crate::classify;
 use crate::compile::Plugin;
@@ -21,8 +22,8 @@ impl Core {
     ///
     /// # Errors
     /// The component is refused, and nothing is kept of it.
-    pub(crate) async fn admit(&self, bytes: Arc<[u8]>) -> Result<Admission, Refusal> {
-        let (digest, plugin) = self.take_in(bytes).await?;
+    pub(crate) async fn admit(&self, upload: Upload) -> Result<Admission, Refusal> {
+        let (digest, plugin) = self.take_in(upload).await?;
         Ok(Admission { digest, imports: plugin.imports.clone() })
     }
 
@@ -30,17 +31,17 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::admit`].
-    pub(crate) async fn take_in(&self, bytes: Arc<[u8]>) -> Result<(Digest, Arc<Plugin>), Refusal> {
-        let size = bytes.len() as u64;
+    pub(crate) async fn take_in(&self, upload: Upload) -> Result<(Digest, Arc<Plugin>), Refusal> {
+        let size = upload.size();
         if size > self.config.upload_bytes_max {
             let max = self.config.upload_bytes_max;
             return Err(Refusal::TooLarge(format!(
                 "the component has {size} bytes; at most {max} are allowed"
             )));
         }
-        let digest = Digest::of(&bytes);
+        let digest = upload.digest();
         let cell = self.plugins.cell(&digest);
-        let admitted = cell.get_or_try_init(|| self.try_out(digest, bytes)).await;
+        let admitted = cell.get_or_try_init(|| self.try_out(upload)).await;
         match admitted {
             Ok(plugin) => {
                 self.plugins.shrink();
@@ -53,8 +54,9 @@ impl Core {
         }
     }
 
-    async fn try_out(&self, digest: Digest, bytes: Arc<[u8]>) -> Result<Arc<Plugin>, Refusal> {
-        let compiled = self.compiler.compile(bytes).await?;
+    async fn try_out(&self, upload: Upload) -> Result<Arc<Plugin>, Refusal> {
+        let digest = upload.digest();
+        let compiled = self.compiler.compile(upload).await?;
         let plugin = self.compiler.link(&compiled.component)?;
         self.start_once(&plugin).await?;
         drop(compiled.turn);

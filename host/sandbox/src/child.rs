@@ -14,7 +14,7 @@ pub(crate) use launch::compile;
 pub use worker::compile_standard_input;
 
 /// The beginning of both messages. A program that is not the host's compiler is told by its lack.
-const MAGIC: [u8; 8] = *b"INKCOMP1";
+const MAGIC: [u8; 8] = *b"INKCOMP2";
 /// Bytes of an answer before its artifact or message.
 const ANSWER_HEAD_BYTES: usize = MAGIC.len() + 1 + 8 + 8;
 /// Bytes of a request before the component.
@@ -105,10 +105,27 @@ enum Answer {
     TooLarge,
     /// The process has no more memory; the message says what it wanted it for.
     OutOfMemory,
+    /// A core module that cannot be made a component.
+    CoreModule,
+    /// What the component exports, none of it a handler: a name on each line.
+    MissingExport,
+    /// The handlers that it exports: a name on each line.
+    SeveralHandlers,
+    /// What it imports that is not offered: a name on each line.
+    MissingImports,
 }
 
 impl Answer {
-    const ALL: [Self; 4] = [Self::Compiled, Self::Invalid, Self::TooLarge, Self::OutOfMemory];
+    const ALL: [Self; 8] = [
+        Self::Compiled,
+        Self::Invalid,
+        Self::TooLarge,
+        Self::OutOfMemory,
+        Self::CoreModule,
+        Self::MissingExport,
+        Self::SeveralHandlers,
+        Self::MissingImports,
+    ];
 
     /// The head of an answer of `length` further bytes from an engine that makes code for `compatibility`.
     fn head(self, compatibility: u64, length: u64) -> Vec<u8> {

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use innkeeper_model::id::Digest;
 use innkeeper_model::measure::{Histogram, Spread};
 use innkeeper_model::sandbox::Refusal;
+use innkeeper_model::upload::{ReadAt as _, Upload};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
-use crate::adapt;
 use crate::artifact::{self, ArtifactCache};
+use crate::asks;
 use crate::capability::{self, denied};
 use crate::child;
 use crate::config::SandboxConfig;
@@ -21,6 +22,9 @@ use crate::handler::{self, Handler, HandlerKind};
 use crate::measure::Stopwatch;
 use crate::state::{Shared, State};
 use crate::structure;
+
+/// Bytes by which the usual mistakes are told apart.
+const START_BYTES: usize = 4 << 10;
 
 /// A component that is compiled and linked; only a store is missing.
 pub(crate) struct Plugin {
@@ -78,17 +82,17 @@ impl Compiler {
         })
     }
 
-    /// Waits for a turn, checks and compiles. The turn is given on to the caller.
+    /// Waits for a turn, checks and compiles. The turn is given on to the caller. What is bound to be refused does not wait.
     ///
     /// # Errors
-    /// The component is invalid, or breaks a limit on structure or size.
-    pub(crate) async fn compile(&self, bytes: Arc<[u8]>) -> Result<Compiled, Refusal> {
-        structure::check_start(&bytes)?;
-        adapt::check_program(&bytes)?;
+    /// The component is invalid, imports what is not offered, or breaks a limit on structure or size.
+    pub(crate) async fn compile(&self, upload: Upload) -> Result<Compiled, Refusal> {
+        let looked_at = upload.clone();
+        self.block(move || check_early(&looked_at)).await?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|error| cut_short(&error))?;
         let engine = self.shared.engine.clone();
         let stopwatch = Stopwatch::start();
-        let compiled = self.compile_now(engine, bytes, turn).await;
+        let compiled = self.compile_now(engine, upload, turn).await;
         self.durations.record_duration(stopwatch.elapsed());
         compiled
     }
@@ -96,16 +100,16 @@ impl Compiler {
     async fn compile_now(
         &self,
         engine: Engine,
-        bytes: Arc<[u8]>,
+        upload: Upload,
         turn: OwnedSemaphorePermit,
     ) -> Result<Compiled, Refusal> {
         let Some(program) = &self.config.compiler else {
             let guest_memory_bytes = self.config.memory_bytes_max;
             // This cannot be stopped, so it takes the turn with it: whoever gives up waiting does not make room for another.
-            return self.block(move || compile_here(&engine, &bytes, guest_memory_bytes, turn)).await;
+            return self.block(move || compile_here(&engine, &upload, guest_memory_bytes, turn)).await;
         };
         let compatibility = engine::compatibility(&engine);
-        let artifact = child::compile(program, &self.config, compatibility, bytes).await?;
+        let artifact = child::compile(program, &self.config, compatibility, &upload).await?;
         self.block(move || revive(&engine, artifact, turn)).await
     }
 
@@ -129,10 +133,10 @@ impl Compiler {
         }
     }
 
-    async fn block(
+    async fn block<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<Compiled, Refusal> + Send + 'static,
-    ) -> Result<Compiled, Refusal> {
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
         self.threads.spawn_blocking(work).await.unwrap_or_else(|error| Err(cut_short(&error)))
     }
 
@@ -163,13 +167,22 @@ fn cut_short(why: &dyn std::error::Error) -> Refusal {
     Refusal::DoesNotStart(format!("the compilation did not come to its end: {why}"))
 }
 
+/// What can be said of an upload from a few of its bytes.
+fn check_early(upload: &Upload) -> Result<(), Refusal> {
+    let mut start = [0; START_BYTES];
+    let length = upload.read_at(0, &mut start).map_err(|error| asks::unreadable(&error))?;
+    structure::check_start(&start[..length])?;
+    asks::check_imports(upload, upload.size())
+}
+
 fn compile_here(
     engine: &Engine,
-    bytes: &[u8],
+    upload: &Upload,
     guest_memory_bytes: u64,
     turn: Turn,
 ) -> Result<Compiled, Refusal> {
-    let component = adapt::component(bytes, guest_memory_bytes)?;
+    let bytes = upload.to_vec().map_err(|error| asks::unreadable(&error))?;
+    let component = asks::component(&bytes, guest_memory_bytes)?;
     // The bytes are valid, so what is left to fail are limits of the compiler.
     let artifact = engine.precompile_component(&component);
     revive(engine, artifact.map_err(|error| Refusal::TooLarge(format!("{error:#}")))?, turn)

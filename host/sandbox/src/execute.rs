@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use innkeeper_model::BoxFuture;
 use innkeeper_model::execution::{Failure, Receipt};
-use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::{Effects, Invocation, Outcome, Report, StopReason};
+use innkeeper_model::upload::Upload;
 use wasmtime::Store;
 
 use crate::classify::{self, Ended};
@@ -67,10 +67,11 @@ impl Core {
         let bytes = stored
             .map_err(|error| unavailable(&format!("could not be read: {error}")))?
             .ok_or_else(|| unavailable("is gone: it was deleted after the run was recorded"))?;
-        if Digest::of(&bytes) != *digest {
+        let upload = Upload::from(bytes);
+        if upload.digest() != *digest {
             return Err(unavailable("is damaged: its stored bytes have another digest"));
         }
-        let compiled = self.compiler.compile(bytes).await.map_err(refused)?;
+        let compiled = self.compiler.compile(upload).await.map_err(refused)?;
         drop(compiled.turn);
         let plugin = self.compiler.link(&compiled.component).map_err(refused)?;
         self.compiler.keep(*digest, compiled.artifact).await;

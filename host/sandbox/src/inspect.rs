@@ -36,7 +36,7 @@ impl Core {
     pub(crate) async fn inspect(&self, bytes: Arc<[u8]>) -> Result<Inspection, Refusal> {
         let watch = Stopwatch::start();
         let (size_bytes, is_core_module) = (bytes.len() as u64, bytes.starts_with(b"\0asm\x01\0\0\0"));
-        let (digest, plugin) = self.take_in(bytes).await?;
+        let (digest, plugin) = self.take_in(bytes.into()).await?;
         Ok(Inspection {
             digest,
             size_bytes,

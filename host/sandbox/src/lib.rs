@@ -8,13 +8,14 @@
 //! under the name of the limit that ended it. A guest reaches the host only through `capability`, one file for each thing
 //! it may do; whatever else a component imports is refused when it is admitted.
 //!
-//! A plugin is *admitted* once (`admit`, `structure`, `adapt`, `compile`, `child`), *loaded* as often as it was evicted (`plugins`,
+//! A plugin is *admitted* once (`admit`, `asks`, `structure`, `adapt`, `compile`, `child`), *loaded* as often as it was evicted (`plugins`,
 //! `artifact`), and *executed* once per attempt (`execute`, `handler`,
 //! `state`, `classify`).
 
 mod adapt;
 mod admit;
 mod artifact;
+mod asks;
 mod bindings;
 mod capability;
 mod child;
@@ -30,6 +31,7 @@ mod json;
 mod logs;
 mod measure;
 mod memory;
+mod outline;
 mod plugins;
 mod processor;
 mod sandbox;

@@ -6,6 +6,7 @@ use innkeeper_model::BoxFuture;
 use innkeeper_model::clock::Clock;
 use innkeeper_model::execution::{Failure, FailureKind};
 use innkeeper_model::sandbox::{Admission, Invocation, Refusal, Report, Sandbox, SandboxFigures, StopReason};
+use innkeeper_model::upload::Upload;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
@@ -101,7 +102,7 @@ fn not_tried(why: &NotDone) -> Refusal {
 }
 
 impl Sandbox for WasmSandbox {
-    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
+    fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>> {
         let core = Arc::clone(&self.core);
         let admission = on(self.guests.threads.clone(), async move { core.admit(component).await });
         Box::pin(async move { admission.await.unwrap_or_else(|why| Err(not_tried(&why))) })

@@ -129,7 +129,8 @@ impl Store {
 }
 
 /// Notes that a run is about to end as failed with this execution. It must still be there; if its task was deleted
-/// meanwhile it is not, and nothing is noted.
+/// meanwhile it is not, and nothing is noted. Returns the bytes that it keeps beside its
+/// event's.
 pub(crate) fn note(
     connection: &Connection,
     tenant: &TenantId,
@@ -137,16 +138,17 @@ pub(crate) fn note(
     execution: ExecutionId,
     kind: FailureKind,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let sql =
         "INSERT INTO dead_runs (tenant, executionId, runId, taskId, plugin, kind, endedAt, hops, scheduledAt,
             eventId, event, data)
         SELECT tenant, ?3, id, taskId, plugin, ?4, ?5, hops, scheduledAt, eventId, event, data
-        FROM runs WHERE tenant = ?1 AND id = ?2";
+        FROM runs WHERE tenant = ?1 AND id = ?2
+        RETURNING coalesce(length(CAST(event AS BLOB)), 0) + coalesce(length(CAST(data AS BLOB)), 0)";
     let values =
         params![tenant.as_str(), run.to_string(), execution.to_string(), kind.as_str(), now.to_string()];
-    connection.prepare_cached(sql)?.execute(values)?;
-    Ok(())
+    let bytes = connection.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
+    Ok(bytes.unwrap_or(0))
 }
 
 /// A dead run, and what it was given.

@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The disk failed or the file is damaged. The store stops: nothing can be promised any more.
     #[error("the database cannot be relied on any more: {0}")]
     Broken(String),
+    /// What was to be stored could not be read.
+    #[error("an upload could not be read: {0}; nothing was stored")]
+    Unread(String),
     /// A row does not hold what its column should.
     #[error("the database holds a bad value: {0}")]
     BadRow(String),

@@ -61,7 +61,7 @@ pub use event::{EventReceipt, NewEvent};
 pub use execution::ExecutionFilter;
 pub use figures::StoreFigures;
 pub use key_value::{BucketSize, Condition, KeySize, Written};
-pub use plugin::{Plugin, PluginPut, PluginVersion};
+pub use plugin::{Plugin, PluginPut, PluginVersion, Quarantine};
 pub use plugin_policy::PluginPolicy;
 pub use plugin_version::{StoredVersion, VersionChoice};
 pub use preset::Preset;

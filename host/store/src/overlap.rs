@@ -55,6 +55,20 @@ pub(crate) fn is_blocked(
     Ok(!may_start(policy, concurrency, claimed.has_started, started, running))
 }
 
+/// Whether a run's plugin has as many executions as it may have at once. Only plugins that have such a limit pay for it.
+pub(crate) fn is_plugin_busy(
+    connection: &Connection,
+    claimed: &Claimed,
+    concurrency: Option<u32>,
+) -> Result<bool, StoreError> {
+    let Some(most) = concurrency else { return Ok(false) };
+    let sql = "SELECT count(*) FROM runs INDEXED BY runs_started
+        WHERE tenant = ?1 AND firstStartedAt IS NOT NULL AND state = 'running' AND plugin = ?2";
+    let key = (claimed.tenant.as_str(), claimed.plugin.as_str());
+    let running: u32 = connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?;
+    Ok(running >= most)
+}
+
 /// Takes out the runs that have not started, other than those somebody started by hand.
 fn skip_waiting(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<(), StoreError> {
     let sql = "DELETE FROM runs INDEXED BY runs_by_task

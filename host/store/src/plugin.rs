@@ -1,16 +1,21 @@
 //! The tables `plugins` and `plugin_versions`.
 
+use std::io::Read as _;
 use std::sync::Arc;
 
 use innkeeper_model::id::{Digest, PluginName, TenantId};
 use innkeeper_model::precondition::Precondition;
 use innkeeper_model::task::PluginRef;
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::upload::Upload;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use serde::Serialize;
 
 use crate::value::{Columns as _, to_json};
 use crate::{Store, StoreError};
+
+/// Bytes of a component that are written at once.
+const PART_BYTES: usize = 256 << 10;
 
 /// A plugin and its active version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +33,18 @@ pub struct Plugin {
     pub created_at: Timestamp,
     /// When the active version last changed.
     pub updated_at: Timestamp,
+    /// Why no run of the active version starts; `None` if it is not quarantined.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// A version that is blamed for too many crashes of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quarantine {
+    /// Since when.
+    pub since: Timestamp,
+    /// The crashes that it is blamed for.
+    pub crashes: u32,
 }
 
 /// A version to be stored.
@@ -40,7 +57,7 @@ pub struct PluginVersion {
     /// Interfaces it imports.
     pub imports: Vec<String>,
     /// The component.
-    pub component: Arc<[u8]>,
+    pub component: Upload,
 }
 
 /// What an upload did.
@@ -185,9 +202,12 @@ fn check(
     Ok(precondition.check(active.as_deref())?)
 }
 
-const SELECT: &str = "SELECT p.name, p.activeDigest, v.size, v.imports, p.createdAt, p.updatedAt
+const SELECT: &str = "SELECT p.name, p.activeDigest, v.size, v.imports, p.createdAt, p.updatedAt,
+        q.quarantinedAt, q.crashes
     FROM plugins p JOIN plugin_versions v
         ON v.tenant = p.tenant AND v.plugin = p.name AND v.digest = p.activeDigest
+    LEFT JOIN suspects q ON q.tenant = p.tenant AND q.plugin = p.name AND q.digest = p.activeDigest
+        AND q.quarantinedAt IS NOT NULL
     WHERE p.tenant = ?1";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
@@ -198,6 +218,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
         imports: row.json("imports")?.unwrap_or_default(),
         created_at: row.parsed("createdAt")?,
         updated_at: row.parsed("updatedAt")?,
+        quarantine: match row.parsed_option("quarantinedAt")? {
+            Some(since) => Some(Quarantine { since, crashes: row.plain("crashes")? }),
+            None => None,
+        },
     })
 }
 
@@ -220,20 +244,44 @@ fn put(
             ON CONFLICT (tenant, name) DO UPDATE SET activeDigest = ?3, updatedAt = ?4",
         params![tenant.as_str(), version.name.as_str(), digest, now],
     )?;
-    connection.execute(
+    let inserted = connection.execute(
         "INSERT INTO plugin_versions (tenant, plugin, digest, imports, size, createdAt, component)
-            VALUES (:tenant, :plugin, :digest, :imports, :size, :now, :component) ON CONFLICT DO NOTHING",
+            VALUES (:tenant, :plugin, :digest, :imports, :size, :now, zeroblob(:size)) ON CONFLICT DO NOTHING",
         named_params! {
             ":tenant": tenant.as_str(),
             ":plugin": version.name.as_str(),
             ":digest": digest,
             ":imports": to_json(&version.imports)?,
-            ":size": version.component.len(),
+            ":size": version.component.size(),
             ":now": now,
-            ":component": &version.component[..],
         },
     )?;
+    if inserted == 1 {
+        write_component(connection, &version.component)?;
+    }
     Ok(PluginPut::Activated)
+}
+
+/// Writes the component into the version that was just inserted, part by part: it is not in memory.
+fn write_component(connection: &Connection, component: &Upload) -> Result<(), StoreError> {
+    let row = connection.last_insert_rowid();
+    let mut blob = connection.blob_open("main", "plugin_versions", "component", row, false)?;
+    let mut part = vec![0; PART_BYTES];
+    let mut reader = component.reader();
+    let mut offset = 0;
+    loop {
+        let count = reader.read(&mut part).map_err(|error| StoreError::Unread(error.to_string()))?;
+        if count == 0 {
+            break;
+        }
+        blob.write_at(&part[..count], offset)?;
+        offset += count;
+    }
+    blob.close()?;
+    if offset as u64 == component.size() {
+        return Ok(());
+    }
+    Err(StoreError::Unread(format!("{offset} of {} bytes are there", component.size())))
 }
 
 /// Whether a task may name this handler.

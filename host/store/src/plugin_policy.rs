@@ -1,4 +1,4 @@
-//! What a plugin may use and reach: two columns of `plugins`, which its versions share.
+//! What a plugin may use and reach: columns of `plugins`, which its versions share.
 
 use innkeeper_model::grants::Grants;
 use innkeeper_model::id::{PluginName, TenantId};
@@ -13,6 +13,8 @@ use crate::{Store, StoreError};
 pub struct PluginPolicy {
     /// Limits of every execution of it.
     pub limits: LimitWishes,
+    /// Its executions at once, of all its tasks and versions together; `None` is as many as its tenant may have.
+    pub concurrency: Option<u32>,
     /// What its executions may reach.
     pub grants: Grants,
 }
@@ -24,8 +26,8 @@ impl Store {
     /// Those of the store.
     pub async fn plugin_policies(&self) -> Result<Vec<(TenantId, PluginName, PluginPolicy)>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT tenant, name, limits, grants FROM plugins
-                WHERE limits IS NOT NULL OR grants IS NOT NULL";
+            let sql = "SELECT tenant, name, limits, concurrency, grants FROM plugins
+                WHERE limits IS NOT NULL OR concurrency IS NOT NULL OR grants IS NOT NULL";
             let mut statement = connection.prepare(sql)?;
             let policies = statement
                 .query_map([], |row| Ok((row.parsed("tenant")?, row.parsed("name")?, read(row)?)))?;
@@ -45,7 +47,7 @@ impl Store {
     ) -> Result<Option<PluginPolicy>, StoreError> {
         let key = (tenant.clone(), plugin.clone());
         self.read(move |connection| {
-            let sql = "SELECT limits, grants FROM plugins WHERE tenant = ?1 AND name = ?2";
+            let sql = "SELECT limits, concurrency, grants FROM plugins WHERE tenant = ?1 AND name = ?2";
             let mut statement = connection.prepare_cached(sql)?;
             Ok(statement.query_row([key.0.as_str(), key.1.as_str()], read).optional()?)
         })
@@ -66,30 +68,9 @@ impl Store {
         self.write(move |connection| {
             let limits = (policy.limits != LimitWishes::default()).then(|| to_json(&policy.limits));
             let grants = (!policy.grants.is_empty()).then(|| to_json(&policy.grants));
-            let sql = "UPDATE plugins SET limits = ?3, grants = ?4 WHERE tenant = ?1 AND name = ?2";
-            let values = params![key.0.as_str(), key.1.as_str(), limits.transpose()?, grants.transpose()?];
-            Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
-        })
-        .await
-    }
-}
-
-impl Store {
-    /// Replaces what a plugin may reach, and leaves its limits; `false` if it does not exist.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn set_plugin_grants(
-        &self,
-        tenant: &TenantId,
-        plugin: &PluginName,
-        grants: Grants,
-    ) -> Result<bool, StoreError> {
-        let key = (tenant.clone(), plugin.clone());
-        self.write(move |connection| {
-            let text = (!grants.is_empty()).then(|| to_json(&grants)).transpose()?;
-            let sql = "UPDATE plugins SET grants = ?3 WHERE tenant = ?1 AND name = ?2";
-            let values = params![key.0.as_str(), key.1.as_str(), text];
+            let sql = "UPDATE plugins SET limits = ?3, grants = ?4, concurrency = ?5 WHERE tenant = ?1 AND name = ?2";
+            let (limits, grants) = (limits.transpose()?, grants.transpose()?);
+            let values = params![key.0.as_str(), key.1.as_str(), limits, grants, policy.concurrency];
             Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
         })
         .await
@@ -99,6 +80,7 @@ impl Store {
 fn read(row: &Row<'_>) -> rusqlite::Result<PluginPolicy> {
     Ok(PluginPolicy {
         limits: row.json("limits")?.unwrap_or_default(),
+        concurrency: row.plain("concurrency")?,
         grants: row.json("grants")?.unwrap_or_default(),
     })
 }

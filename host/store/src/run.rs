@@ -43,6 +43,8 @@ pub enum Claim {
     Early(Timestamp),
     /// Runs of the task that are in progress must end first; the run stays queued.
     Blocked,
+    /// Its plugin has as many executions as it may have at once; the run stays queued.
+    PluginBusy(PluginName),
     /// Its plugin version is quarantined, or blamed for a crash of the host while another such one runs; the run stays
     /// queued.
     Suspected,
@@ -155,7 +157,7 @@ pub(crate) fn claim_at_once(
                 run.ready_at = until;
                 waiting.push(run);
             }
-            Claim::Paused | Claim::Blocked | Claim::Suspected => waiting.push(run),
+            Claim::Paused | Claim::Blocked | Claim::PluginBusy(_) | Claim::Suspected => waiting.push(run),
         }
     }
     then.queued = waiting;
@@ -171,7 +173,8 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     let sql = "SELECT r.readyAt, t.isPaused, t.overlap, t.concurrency, t.rateLimit, t.rateCount, t.rateWindow,
             r.eventId, r.taskId, r.trigger, coalesce(e.event, r.event), coalesce(e.data, r.data), r.scheduledAt,
             r.attempt, r.firstStartedAt, r.requeues, r.hops, r.plugin, r.pluginDigest, t.metadata, t.retryPolicy,
-            t.limits, t.cron IS NULL AND t.onEvent IS NULL, r.conflicts, EXISTS (SELECT 1 FROM suspects), t.onFailure
+            t.limits, t.cron IS NULL AND t.onEvent IS NULL, r.conflicts, EXISTS (SELECT 1 FROM suspects), t.onFailure,
+            (SELECT p.concurrency FROM plugins p WHERE p.tenant = r.tenant AND p.name = r.plugin)
         FROM runs r JOIN tasks t ON t.tenant = r.tenant AND t.id = r.taskId
             LEFT JOIN events e ON e.tenant = r.tenant AND e.id = r.eventId
         WHERE r.tenant = ?1 AND r.id = ?2 AND r.state = 'queued'";
@@ -190,6 +193,9 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     }
     if overlap::is_blocked(connection, &claimed, gate.overlap, gate.concurrency)? {
         return Ok(Claim::Blocked);
+    }
+    if overlap::is_plugin_busy(connection, &claimed, gate.plugin_concurrency)? {
+        return Ok(Claim::PluginBusy(claimed.plugin));
     }
     if let Some(limit) = &gate.rate_limit {
         match rate::pass(connection, &claimed, limit, gate.rate, now)? {
@@ -212,6 +218,8 @@ struct Gate {
     event_id: Option<String>,
     /// Whether any version is blamed for a crash of the host. Hardly ever.
     any_suspects: bool,
+    /// Executions of its plugin at once; `None` is as many as there may be.
+    plugin_concurrency: Option<u32>,
 }
 
 impl Gate {
@@ -225,6 +233,7 @@ impl Gate {
             rate: RateState { count: row.plain(5)?, window: row.parsed_option(6)?, limiting: None },
             event_id: row.plain(7)?,
             any_suspects: row.plain(24)?,
+            plugin_concurrency: row.plain(26)?,
         })
     }
 }

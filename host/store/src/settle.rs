@@ -87,6 +87,8 @@ pub struct Settled {
     pub task_removed: bool,
     /// Why the execution failed although its handler succeeded: a write met something else than it relied on.
     pub conflict: Option<String>,
+    /// Bytes of event and data that are kept of a manual start that has ended as failed, so that it can be run again.
+    pub dead_bytes: u64,
 }
 
 impl Store {
@@ -197,7 +199,7 @@ fn fail_run(
 ) -> Result<(), StoreError> {
     if let Verdict::Failure { kind, .. } = &settlement.verdict {
         let Settlement { tenant, run_id, execution_id, completed_at, .. } = settlement;
-        dead::note(connection, tenant, *run_id, *execution_id, *kind, *completed_at)?;
+        settled.dead_bytes = dead::note(connection, tenant, *run_id, *execution_id, *kind, *completed_at)?;
     }
     end_run(connection, settlement)?;
     let Some(alert) = &settlement.alert else { return Ok(()) };
@@ -304,7 +306,11 @@ pub(crate) fn refresh_task(
 }
 
 /// Makes the task's status and attempt count follow from its runs.
-pub(crate) fn show_state(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<(), StoreError> {
+pub(crate) fn show_state(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<(), StoreError> {
     let sql = "UPDATE tasks SET
             attempts = CASE WHEN EXISTS (SELECT 1 FROM runs r INDEXED BY runs_started
                 WHERE r.tenant = ?1 AND r.taskId = ?2 AND r.firstStartedAt IS NOT NULL) THEN attempts ELSE 0 END,

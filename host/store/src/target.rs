@@ -28,7 +28,7 @@ pub(crate) struct Target {
     pub(crate) overlap: Overlap,
     /// Whether other runs of it are in progress. Not asked if they may overlap.
     pub(crate) is_busy: bool,
-    /// Whether a rate limit or a cap of its own decides when its runs start, or a suspect may run.
+    /// Whether a rate limit, or a cap of its own or of its plugin, decides when its runs start, or a suspect may run.
     is_limited: bool,
     is_one_off: bool,
     plugin: PluginName,
@@ -69,7 +69,8 @@ impl Target {
         let sql = "SELECT t.isPaused, t.nextRunAt, t.onEvent, t.overlap,
                 CASE WHEN t.overlap = 'allow' THEN 0 ELSE EXISTS (SELECT 1 FROM runs r INDEXED BY runs_by_task
                     WHERE r.tenant = t.tenant AND r.taskId = t.id) END,
-                t.rateLimit IS NOT NULL OR t.concurrency IS NOT NULL OR EXISTS (SELECT 1 FROM suspects),
+                t.rateLimit IS NOT NULL OR t.concurrency IS NOT NULL OR p.concurrency IS NOT NULL
+                    OR EXISTS (SELECT 1 FROM suspects),
                 t.cron IS NULL AND t.onEvent IS NULL,
                 t.plugin, coalesce(t.pluginDigest, p.activeDigest), t.metadata, t.retryPolicy, t.limits,
                 t.onFailure, t.revision

@@ -17,7 +17,7 @@ pub struct TenantUsage {
     pub tasks: u64,
     /// Plugins.
     pub plugins: u64,
-    /// Bytes of components, key-value data and event data.
+    /// Bytes of components, key-value data, event data, and of what failed manual starts were given.
     pub stored_bytes: u64,
 }
 
@@ -171,10 +171,14 @@ fn usage(connection: &Connection, id: &TenantId) -> Result<TenantUsage, StoreErr
         "SELECT coalesce(sum(length(CAST(key AS BLOB)) + length(value)), 0) FROM kv WHERE tenant = ?1",
     )?;
     let events = count("SELECT coalesce(sum(length(CAST(data AS BLOB))), 0) FROM events WHERE tenant = ?1")?;
+    let dead = count(
+        "SELECT coalesce(sum(coalesce(length(CAST(event AS BLOB)), 0) + coalesce(length(CAST(data AS BLOB)), 0)), 0)
+            FROM dead_runs WHERE tenant = ?1",
+    )?;
     Ok(TenantUsage {
         tasks: count("SELECT count(*) FROM tasks WHERE tenant = ?1")?,
         plugins: count("SELECT count(*) FROM plugins WHERE tenant = ?1")?,
-        stored_bytes: components.saturating_add(kept).saturating_add(events),
+        stored_bytes: [components, kept, events, dead].into_iter().fold(0, u64::saturating_add),
     })
 }
 

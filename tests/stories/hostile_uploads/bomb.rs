@@ -25,7 +25,11 @@ pub(crate) fn bomb(functions: usize, steps: usize) -> Vec<u8> {
         section(10, &counted(&vec![function; functions])),
     ]
     .concat();
-    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module)].concat()
+    // An instance of nothing under the name of the handler: there is something to compile for.
+    let name = b"innkeeper:plugin/handler@0.1.0";
+    let export = [vec![0], number(name.len()), name.to_vec(), vec![0x05, 0, 0]].concat();
+    let handler = [section(5, &counted(&[vec![0x01, 0]])), section(11, &counted(&[export]))].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module), handler].concat()
 }
 
 const I64: u8 = 0x7e;

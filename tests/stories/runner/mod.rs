@@ -9,6 +9,7 @@ mod library;
 mod lifecycle;
 mod limits;
 mod meetings;
+mod plugin_concurrency;
 mod quotas;
 mod retention;
 mod schedules;

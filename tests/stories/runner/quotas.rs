@@ -7,6 +7,7 @@ use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::quota::QuotaWishes;
 use innkeeper_model::task_config::TaskConfig;
 use innkeeper_model::tenant::{TenantSettings, TenantStatus};
+use innkeeper_runner::RunnerError;
 use innkeeper_store::{Durability, Location, SkipReason, Store, TaskFilter};
 use serde_json::json;
 
@@ -153,5 +154,27 @@ async fn what_runs_is_put_back_when_its_tenant_is_disabled() {
     stage.runner.disable_tenant(&stage.tenant).await.expect("disabled");
     let again = stage.executions().await;
     assert!(again.iter().all(|execution| execution.run_id == interrupted.run_id && execution.attempt == 1));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn what_failed_manual_starts_were_given_counts_as_stored() {
+    let sandbox = Scripted::new(|_| Act::Fail(FailureKind::Trap));
+    let mut stage = Stage::open(&sandbox).await;
+    stage.create(json!({"id": "task", "type": "event", "onEvent": "e"})).await;
+    let (runner, tenant) = (stage.runner.clone(), stage.tenant.clone());
+    let before = runner.tenant_usage(&tenant).await.expect("a count").stored_bytes;
+    let quotas = QuotaWishes { stored_bytes: Some(before + 20), ..QuotaWishes::default() };
+    runner.set_tenant(&tenant, TenantSettings { quotas, ..TenantSettings::default() }).await.expect("set");
+    let task = "task".parse().expect("an id");
+    let start = |data: &str| runner.run_task(&tenant, &task, Some("e".to_owned()), Some(json!(data)));
+    let refused = start("more than twenty bytes").await.expect_err("it would be kept");
+    assert!(matches!(refused, RunnerError::QuotaExceeded(_)), "{refused}");
+    start("0123456789").await.expect("a run");
+    assert_eq!(stage.ended().await.kind, Some(FailureKind::Trap));
+    let refused = start("0123456789").await.expect_err("what is kept leaves no room for as much again");
+    assert!(matches!(refused, RunnerError::QuotaExceeded(_)), "{refused}");
+    let after = runner.tenant_usage(&tenant).await.expect("a count").stored_bytes;
+    assert_eq!(after, before + 13, "the event's name, and the data as JSON");
     stage.close().await;
 }

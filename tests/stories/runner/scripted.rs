@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use innkeeper_model::BoxFuture;
 use innkeeper_model::execution::{Failure, FailureKind, Receipt};
-use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::{
     Admission, Effects, Invocation, KeyValueWrite, Outcome, PublishedEvent, Refusal, Report, Sandbox,
     StopReason,
 };
+use innkeeper_model::upload::Upload;
 
 /// What an execution does.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ impl Scripted {
 }
 
 impl Sandbox for Scripted {
-    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
-        Box::pin(async move { Ok(Admission { digest: Digest::of(&component), imports: Vec::new() }) })
+    fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>> {
+        Box::pin(async move { Ok(Admission { digest: component.digest(), imports: Vec::new() }) })
     }
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {

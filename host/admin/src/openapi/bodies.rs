@@ -123,6 +123,34 @@ pub(crate) struct LimitsConfig {
     egress_bytes: Option<u64>,
 }
 
+/// What one execution of a plugin may use, and how many there may be at once.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PluginLimitsConfig {
+    /// Executions at once, of all its tasks together.
+    #[schema(minimum = 1)]
+    concurrency: Option<u32>,
+    /// Units.
+    #[schema(minimum = 1)]
+    fuel: Option<u64>,
+    #[schema(value_type = Option<Duration>)]
+    timeout: Option<String>,
+    /// Bytes.
+    #[schema(minimum = 1)]
+    memory: Option<u64>,
+    /// Bytes of the result.
+    output: Option<u64>,
+    /// Bytes.
+    log: Option<u64>,
+    host_calls: Option<u64>,
+    /// Events that it publishes.
+    events: Option<u64>,
+    /// Bytes of key-value data read and written.
+    key_value: Option<u64>,
+    egress_requests: Option<u64>,
+    egress_bytes: Option<u64>,
+}
+
 /// One event, or several, all or none.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
@@ -280,6 +308,17 @@ pub(crate) struct GrantsConfig {
     key_value: Option<Vec<String>>,
     /// Keys of the configuration.
     config: Option<Vec<String>>,
+}
+
+/// A change of what a plugin may reach. What is in both is taken back.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"allow": {"http": ["https://api.example.com"]}, "deny": {"keyValue": ["notes"]}}))]
+pub(crate) struct GrantsPatch {
+    /// What is granted besides.
+    allow: Option<GrantsConfig>,
+    /// What is granted no longer.
+    deny: Option<GrantsConfig>,
 }
 
 /// A configured value.

@@ -45,6 +45,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("POST", "/v1/plugins/{name}/rollback", "admin"),
     ("GET", "/v1/plugins/{name}/grants", "reader"),
     ("PUT", "/v1/plugins/{name}/grants", "admin"),
+    ("PATCH", "/v1/plugins/{name}/grants", "admin"),
     ("GET", "/v1/kv", "reader"),
     ("GET", "/v1/kv/{bucket}", "reader"),
     ("GET", "/v1/kv/{bucket}/{key}", "reader"),

@@ -25,7 +25,7 @@ async fn an_upload_is_new_once() {
     let expected = json!({
         "name": "greeter", "digest": Digest::of(COMPONENT).to_string(), "size": COMPONENT.len(),
         "imports": ["wasi:io/streams@0.2.0"], "createdAt": "2025-06-01T12:00:00.000Z",
-        "updatedAt": "2025-06-01T12:00:00.000Z",
+        "updatedAt": "2025-06-01T12:00:00.000Z", "quarantine": null,
     });
     assert_eq!(first.body, expected);
     let again = host.upload("greeter", COMPONENT).await;

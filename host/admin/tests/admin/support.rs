@@ -12,10 +12,11 @@ use innkeeper_admin::{AdminConfig, Token, router};
 use innkeeper_model::BoxFuture;
 use innkeeper_model::clock::ManualClock;
 use innkeeper_model::execution::{Failure, FailureKind, LogLevel, LogLine, Receipt};
-use innkeeper_model::id::{Digest, TenantId};
+use innkeeper_model::id::TenantId;
 use innkeeper_model::sandbox::{
     Admission, Effects, Invocation, Outcome, Refusal, Report, Sandbox, StopReason,
 };
+use innkeeper_model::upload::Upload;
 use innkeeper_runner::bus::{Message, Subscription};
 use innkeeper_runner::{RunnerConfig, SecretKey, TaskRunner};
 use innkeeper_store::{Durability, Location, Store};
@@ -46,18 +47,15 @@ struct ScriptedSandbox {
 }
 
 impl Sandbox for ScriptedSandbox {
-    fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
+    fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>> {
         let admissions = Arc::clone(&self.admissions);
         self.uploads.add_permits(1);
         Box::pin(async move {
             let _admission = admissions.acquire().await.expect("never closed");
-            if !component.starts_with(b"\0asm") {
+            if !component.to_vec().expect("a file").starts_with(b"\0asm") {
                 return Err(Refusal::Invalid("these bytes are not WebAssembly".to_owned()));
             }
-            Ok(Admission {
-                digest: Digest::of(&component),
-                imports: vec!["wasi:io/streams@0.2.0".to_owned()],
-            })
+            Ok(Admission { digest: component.digest(), imports: vec!["wasi:io/streams@0.2.0".to_owned()] })
         })
     }
 

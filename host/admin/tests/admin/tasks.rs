@@ -32,7 +32,7 @@ async fn a_created_task_is_shown_in_full() {
             "maxAttempts": 3, "delay": "1m", "backoff": "exponential", "maxRetryDuration": "10m", "jitter": 0.0,
         },
         "rateLimit": {"interval": "1m", "limit": 5, "strategy": "sliding", "overflow": "delay"},
-        "overlap": "queue", "misfire": "runOnce", "concurrency": null,
+        "overlap": "queue", "misfire": "runOnce", "concurrency": null, "effectiveConcurrency": 1,
         // What the host allows is less than what was asked for.
         "limits": {
             "fuel": 1_000_000_000, "timeout": "30s", "memory": 67_108_864, "output": 65_536, "log": 65_536,

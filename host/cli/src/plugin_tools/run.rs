@@ -34,7 +34,8 @@ const EVENT_DATA_BYTES_MAX: usize = 256 << 10;
 pub(crate) async fn run(args: RunPlugin, output: Output) -> Result<(), Failure> {
     let component: Arc<[u8]> = plugins::read(&args.file).map_err(Failure::Usage)?.into();
     let sandbox = sandbox()?;
-    let admission = sandbox.admit(Arc::clone(&component)).await.map_err(|refusal| refused(&refusal))?;
+    let admission =
+        sandbox.admit(Arc::clone(&component).into()).await.map_err(|refusal| refused(&refusal))?;
     let occasion = Occasion::new(&args, admission.digest, component)?;
     let mut reports = Vec::new();
     for number in 0..args.repeat {

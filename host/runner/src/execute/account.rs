@@ -64,7 +64,7 @@ pub(super) fn make_room(shared: &Shared, claimed: &Claimed, events: &mut [NewEve
 pub(super) fn note(shared: &Shared, settlement: &Settlement, settled: &Settled) {
     let stored_bytes = match &settlement.verdict {
         Verdict::Success { writes, events, .. } => bytes(events.iter().map(|event| &event.data), writes),
-        Verdict::Failure { .. } => 0,
+        Verdict::Failure { .. } => settled.dead_bytes,
     };
     if stored_bytes == 0 && !settled.task_removed {
         return;

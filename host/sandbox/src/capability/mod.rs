@@ -42,3 +42,22 @@ pub(crate) fn is_offered(name: &str) -> bool {
         || wasi::is_offered(name)
         || denied::is_denied(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plugin_guide_lists_what_has_a_name_of_its_own() {
+        let guide = include_str!("../../../../docs/plugin-guide.md");
+        let (_, guide) =
+            guide.split_once("\n## What a component may import\n").expect("a section of imports");
+        for name in [&logging::NAMES[..], &keyvalue::NAMES, &config::NAMES, &[messaging::NAME]].concat() {
+            let (interface, release) = name.split_once('@').unwrap_or((name, "without one"));
+            let (package, interface) = interface.split_once('/').expect("a package and an interface");
+            let row = guide.lines().find(|line| line.starts_with(&format!("| `{package}/")));
+            let row = row.unwrap_or_else(|| panic!("{package} is not in the guide"));
+            assert!(row.contains(&format!("/{interface}`")) && row.contains(release), "{name}: {row}");
+        }
+    }
+}

@@ -3,17 +3,20 @@
 use std::fmt::Write as _;
 use std::io;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 
 use innkeeper_model::sandbox::Refusal;
+use innkeeper_model::upload::{ReadAt as _, Upload};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::{ANSWER_HEAD_BYTES, Answer, Request};
 use crate::config::{CompilerProgram, SandboxConfig};
+use crate::handler;
 
 /// Bytes kept of what a compiler says in its last moments.
 const LAST_WORDS_BYTES_MAX: u64 = 4 << 10;
+/// Bytes of a component that are handed over at once.
+const PART_BYTES: usize = 256 << 10;
 /// How the standard library says that an allocation failed, before it aborts the process.
 const ALLOCATION_FAILED: &str = "memory allocation of";
 /// The signal for too much processor time.
@@ -29,7 +32,7 @@ pub(crate) async fn compile(
     program: &CompilerProgram,
     config: &SandboxConfig,
     compatibility: u64,
-    component: Arc<[u8]>,
+    component: &Upload,
 ) -> Result<Vec<u8>, Refusal> {
     let limits = &config.compile_limits;
     let request = Request {
@@ -46,7 +49,7 @@ pub(crate) async fn compile(
         ))
     })?;
     let answer_bytes_max = limits.artifact_bytes.saturating_add(ANSWER_HEAD_BYTES as u64);
-    let talking = talk(child, &request, &component, answer_bytes_max);
+    let talking = talk(child, &request, component, answer_bytes_max);
     // Giving up drops the child, which kills it.
     let Ok(ended) = tokio::time::timeout(limits.timeout, talking).await else {
         let seconds = limits.timeout.as_secs_f64();
@@ -80,7 +83,7 @@ struct Ended {
     last_words: String,
 }
 
-async fn talk(mut child: Child, request: &Request, component: &[u8], bytes_max: u64) -> io::Result<Ended> {
+async fn talk(mut child: Child, request: &Request, component: &Upload, bytes_max: u64) -> io::Result<Ended> {
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut input), Some(output), Some(error)) = pipes else {
         return Err(io::Error::other("it has no standard input and output"));
@@ -88,14 +91,36 @@ async fn talk(mut child: Child, request: &Request, component: &[u8], bytes_max: 
     let feeding = async {
         // One that hangs up has its reasons, which its status tells.
         let _ = input.write_all(&request.encode()).await;
-        let _ = input.write_all(component).await;
+        let fed = feed(&mut input, component).await;
         drop(input);
+        fed
     };
     // One byte more than allowed shows that it is more; what follows is left to break the pipe.
-    let ((), output, last_words) =
+    let (fed, output, last_words) =
         tokio::join!(feeding, read(output, bytes_max.saturating_add(1)), read(error, LAST_WORDS_BYTES_MAX));
     let status = child.wait().await?;
+    fed?;
     Ok(Ended { status, output: output?, last_words: String::from_utf8_lossy(&last_words?).into_owned() })
+}
+
+/// Gives the component to the compiler, a part at a time: it may be in a file.
+async fn feed(input: &mut ChildStdin, component: &Upload) -> io::Result<()> {
+    let mut offset = 0;
+    loop {
+        let upload = component.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut part = vec![0; PART_BYTES];
+            upload.read_at(offset, &mut part).map(|count| {
+                part.truncate(count);
+                part
+            })
+        });
+        let part = reading.await.map_err(io::Error::other)??;
+        if part.is_empty() || input.write_all(&part).await.is_err() {
+            return Ok(());
+        }
+        offset += part.len() as u64;
+    }
 }
 
 async fn read(pipe: impl AsyncRead + Unpin, bytes_max: u64) -> io::Result<Vec<u8>> {
@@ -119,7 +144,15 @@ fn judge(mut ended: Ended, request: &Request, compatibility: u64) -> Result<Vec<
         Answer::Invalid => Err(Refusal::Invalid(message())),
         Answer::TooLarge => Err(Refusal::TooLarge(message())),
         Answer::OutOfMemory => Err(out_of_memory(request)),
+        Answer::CoreModule => Err(Refusal::CoreModule),
+        Answer::MissingExport => Err(handler::missing(names(&message()))),
+        Answer::SeveralHandlers => Err(Refusal::SeveralHandlers(names(&message()))),
+        Answer::MissingImports => Err(Refusal::MissingImports(names(&message()))),
     }
+}
+
+fn names(lines: &str) -> Vec<String> {
+    lines.lines().map(str::to_owned).collect()
 }
 
 fn broken_off(ended: &Ended, request: &Request) -> Refusal {
@@ -209,6 +242,9 @@ mod tests {
     #[test]
     fn an_artifact_counts_only_if_the_compiler_finished_it_for_this_engine() {
         assert_eq!(judged(0, compiled(7), ""), Ok(b"ok".to_vec()));
+        let missing = [Answer::MissingImports.head(0, 7), b"a:b/c\nd".to_vec()].concat();
+        let names = vec!["a:b/c".to_owned(), "d".to_owned()];
+        assert_eq!(judged(0, missing, ""), Err(Refusal::MissingImports(names)));
         let failed = 1 << 8;
         let cut = compiled(7)[..=ANSWER_HEAD_BYTES].to_vec();
         for (status, output, code, what) in [

@@ -7,7 +7,7 @@ use innkeeper_model::sandbox::Refusal;
 use wasmtime::Engine;
 
 use super::{Answer, REQUEST_BYTES, Request};
-use crate::{adapt, engine};
+use crate::{asks, engine};
 
 /// How much more than the thread that started it a compilation gives way to the host: 0 is not at all, 19 is most.
 #[cfg(target_os = "linux")]
@@ -52,11 +52,7 @@ fn serve() -> io::Result<()> {
 
 /// The engine's compatibility and the artifact, or what else to say.
 fn compile(request: &Request, component: &[u8]) -> Result<(u64, Vec<u8>), (Answer, String)> {
-    let component =
-        adapt::component(component, request.guest_memory_bytes).map_err(|refusal| match refusal {
-            Refusal::TooLarge(message) => (Answer::TooLarge, message),
-            other => (Answer::Invalid, other.to_string()),
-        })?;
+    let component = asks::component(component, request.guest_memory_bytes).map_err(refused)?;
     let engine = Engine::new(&engine::compiler_config()).map_err(|error| not_compiled(&error))?;
     let artifact = engine.precompile_component(&component).map_err(|error| not_compiled(&error))?;
     if artifact.len() as u64 > request.artifact_bytes {
@@ -68,6 +64,18 @@ fn compile(request: &Request, component: &[u8]) -> Result<(u64, Vec<u8>), (Answe
         return Err((Answer::TooLarge, message));
     }
     Ok((engine::compatibility(&engine), artifact))
+}
+
+/// Names hold no line breaks: the component was found to be valid before anybody looked at them.
+fn refused(refusal: Refusal) -> (Answer, String) {
+    match refusal {
+        Refusal::TooLarge(message) => (Answer::TooLarge, message),
+        Refusal::CoreModule => (Answer::CoreModule, String::new()),
+        Refusal::MissingExport { found, .. } => (Answer::MissingExport, found.join("\n")),
+        Refusal::SeveralHandlers(names) => (Answer::SeveralHandlers, names.join("\n")),
+        Refusal::MissingImports(names) => (Answer::MissingImports, names.join("\n")),
+        other => (Answer::Invalid, other.to_string()),
+    }
 }
 
 /// The bytes are valid, so what is left to fail are limits of the compiler, and memory.

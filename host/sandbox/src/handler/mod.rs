@@ -133,12 +133,15 @@ pub(crate) fn find(exports: &[String]) -> Result<HandlerKind, Refusal> {
     }
     match found.as_slice() {
         [(kind, _)] => Ok(*kind),
-        [] => Err(Refusal::MissingExport {
-            accepted: HandlerKind::ALL.iter().map(|kind| kind.export().to_owned()).collect(),
-            found: exports.to_vec(),
-        }),
+        [] => Err(missing(exports.to_vec())),
         several => Err(Refusal::SeveralHandlers(several.iter().map(|(_, name)| (*name).clone()).collect())),
     }
+}
+
+/// The refusal of a component whose exports, these, make no handler.
+pub(crate) fn missing(found: Vec<String>) -> Refusal {
+    let accepted = HandlerKind::ALL.iter().map(|kind| kind.export().to_owned()).collect();
+    Refusal::MissingExport { accepted, found }
 }
 
 /// A linked component with its handler looked up; only a store is missing.

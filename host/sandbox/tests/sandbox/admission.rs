@@ -1,7 +1,5 @@
 //! What is accepted at upload, and how the rest is refused.
 
-use std::sync::Arc;
-
 use innkeeper_model::id::Digest;
 use innkeeper_model::sandbox::{Admission, Refusal, Sandbox as _};
 use innkeeper_sandbox::{SandboxConfig, SandboxError};
@@ -10,18 +8,18 @@ use crate::guests;
 use crate::support::{FirstRead, assert_output, invocation, run, sandbox, sandbox_with, stored};
 
 async fn admit(component: &[u8]) -> Result<Admission, Refusal> {
-    sandbox().admit(Arc::from(component)).await
+    sandbox().admit(component.into()).await
 }
 
 #[tokio::test]
 async fn an_admitted_component_is_ready_to_run() {
     let sandbox = sandbox();
     let component = guests::try_files_and_sockets();
-    let admission = sandbox.admit(Arc::from(component.as_slice())).await.unwrap();
+    let admission = sandbox.admit(component.as_slice().into()).await.unwrap();
     assert_eq!(admission.digest, Digest::of(&component));
     assert!(admission.imports.contains(&"wasi:filesystem/preopens@0.2.3".to_owned()), "{admission:?}");
     assert!(admission.imports.is_sorted());
-    assert_eq!(sandbox.admit(Arc::from(component.as_slice())).await, Ok(admission));
+    assert_eq!(sandbox.admit(component.as_slice().into()).await, Ok(admission));
     let mut invocation = invocation(&component);
     invocation.state = stored(None);
     assert_output(&run(&sandbox, invocation).await, Some("117"));
@@ -93,7 +91,7 @@ async fn a_component_that_cannot_start_is_refused() {
 async fn a_component_over_a_limit_is_refused() {
     let component = guests::succeed();
     let small = SandboxConfig { upload_bytes_max: component.len() as u64 - 1, ..SandboxConfig::default() };
-    let refusal = sandbox_with(small).admit(Arc::from(component.as_slice())).await;
+    let refusal = sandbox_with(small).admit(component.as_slice().into()).await;
     assert!(matches!(refusal, Err(Refusal::TooLarge(message)) if message.contains("bytes")));
 }
 

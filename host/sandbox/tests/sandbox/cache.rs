@@ -32,7 +32,7 @@ async fn run_from_disk(folder: &Path, component: &[u8]) -> Report {
 async fn the_next_start_of_the_host_need_not_compile() {
     let folder = tempfile::tempdir().unwrap();
     let component = guests::succeed();
-    sandbox_with(on_disk(folder.path())).admit(Arc::from(component.as_slice())).await.unwrap();
+    sandbox_with(on_disk(folder.path())).admit(component.as_slice().into()).await.unwrap();
     assert_output(&run_from_disk(folder.path(), &component).await, None);
 }
 
@@ -40,7 +40,7 @@ async fn the_next_start_of_the_host_need_not_compile() {
 async fn a_damaged_artifact_is_compiled_again_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let component = guests::succeed();
-    sandbox_with(on_disk(folder.path())).admit(Arc::from(component.as_slice())).await.unwrap();
+    sandbox_with(on_disk(folder.path())).admit(component.as_slice().into()).await.unwrap();
     let path = artifact(folder.path());
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
@@ -55,7 +55,7 @@ async fn a_damaged_artifact_is_compiled_again_and_replaced() {
 async fn a_refused_component_leaves_no_artifact() {
     let folder = tempfile::tempdir().unwrap();
     let sandbox = sandbox_with(on_disk(folder.path()));
-    sandbox.admit(Arc::from(guests::trap_at_start().as_slice())).await.unwrap_err();
+    sandbox.admit(guests::trap_at_start().into()).await.unwrap_err();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the key");
 }
 

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use innkeeper_model::execution::FailureKind;
@@ -12,7 +11,7 @@ use innkeeper_model::sandbox::{Refusal, Sandbox as _};
 use innkeeper_sandbox::{CompileLimits, CompilerProgram, SandboxConfig};
 
 use crate::guests;
-use crate::support::{assert_failed, assert_output, invocation, run, sandbox_with, soon, stored};
+use crate::support::{HANDLER, assert_failed, assert_output, invocation, run, sandbox_with, soon, stored};
 
 /// The compiler that this crate brings.
 pub fn compiler() -> CompilerProgram {
@@ -35,7 +34,7 @@ fn shell(script: &str) -> SandboxConfig {
 }
 
 async fn admit(config: SandboxConfig, component: &[u8]) -> Result<(), Refusal> {
-    sandbox_with(config).admit(Arc::from(component)).await.map(|_| ())
+    sandbox_with(config).admit(component.into()).await.map(|_| ())
 }
 
 fn too_large(refused: Result<(), Refusal>, hint: &str) {
@@ -56,11 +55,11 @@ fn fails(refused: Result<(), Refusal>, hint: &str) {
 
 /// Every step changes a variable of two thousand, and every step may be skipped or taken again, so the compiler must know of
 /// each variable where it came from at each step.
-fn bomb(step: impl Fn(usize) -> String, steps: usize) -> Vec<u8> {
+fn bomb(frame: &str, step: impl Fn(usize) -> String, steps: usize) -> Vec<u8> {
     let body: String = (0..steps).map(step).collect();
     let locals = "i64 ".repeat(2000);
     let function = format!("(func (param i64) (result i64) (local {locals}) (loop {body}) local.get 1)");
-    wat::parse_str(format!("(component (core module {function}))")).unwrap()
+    wat::parse_str(format!("(component (core module {function}) {frame})")).unwrap()
 }
 
 /// 300 KB that ask for gigabytes.
@@ -69,16 +68,36 @@ fn memory_bomb() -> Vec<u8> {
         let (to, from) = (1 + at % 2000, 1 + at * 31 % 2000);
         format!("local.get 0 i32.wrap_i64 if local.get {to} local.get {from} i64.add local.set {to} end ")
     };
-    bomb(step, 20_000)
+    bomb(HANDLER, step, 20_000)
 }
 
 /// The same, with a way back to the beginning in each step.
 fn time_bomb() -> Vec<u8> {
+    slow(HANDLER)
+}
+
+/// A time bomb with this around it.
+fn slow(frame: &str) -> Vec<u8> {
     let step = |at| {
         let (to, from) = (1 + at % 2000, 1 + at * 31 % 2000);
         format!("local.get {to} local.get {from} i64.add local.set {to} local.get 0 i32.wrap_i64 br_if 0 ")
     };
-    bomb(step, 20_000)
+    bomb(frame, step, 20_000)
+}
+
+#[tokio::test]
+async fn what_is_not_offered_is_refused_before_anything_is_compiled() {
+    let unknown = r#"(import "acme:db/query@1.0.0" (instance (export "run" (func))))"#;
+    let component = slow(&format!("{unknown} {HANDLER}"));
+    let missing = Err(Refusal::MissingImports(vec!["acme:db/query@1.0.0".to_owned()]));
+    for config in [shell("exit 1"), SandboxConfig::default()] {
+        let sandbox = sandbox_with(config);
+        assert_eq!(sandbox.admit(component.as_slice().into()).await.map(|_| ()), missing);
+        assert_eq!(sandbox.figures().compilations.count, 0, "no compilation was begun");
+    }
+    let second = limited(|limits| limits.processor_time = Duration::from_secs(1));
+    let nothing = admit(second, &slow("")).await;
+    assert!(matches!(nothing, Err(Refusal::MissingExport { found, .. }) if found.is_empty()));
 }
 
 #[tokio::test]
@@ -87,7 +106,7 @@ async fn a_component_is_compiled_runs_and_its_artifact_serves_every_host() {
     let component = guests::succeed();
     let on_disk = SandboxConfig { cache_dir: Some(folder.path().to_owned()), ..with(compiler()) };
     let sandbox = sandbox_with(on_disk.clone());
-    sandbox.admit(Arc::from(component.as_slice())).await.unwrap();
+    sandbox.admit(component.as_slice().into()).await.unwrap();
     assert_output(&run(&sandbox, invocation(&component)).await, None);
     let mut from_disk = invocation(&component);
     from_disk.state = stored(None);
@@ -165,7 +184,7 @@ async fn a_compiler_dies_with_the_wish_for_its_result() {
     // The pipe is open for as long as the process lives.
     let sandbox =
         sandbox_with(shell(&format!("exec 3>{}; echo started >&3; exec sleep 1000", fifo.display())));
-    let admission = tokio::spawn(sandbox.admit(Arc::from(guests::succeed())));
+    let admission = tokio::spawn(sandbox.admit(guests::succeed().into()));
     let started = tokio::task::spawn_blocking(move || {
         let mut pipe = File::open(&fifo).unwrap();
         let mut line = [0; 8];

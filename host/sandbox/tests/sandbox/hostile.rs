@@ -1,18 +1,16 @@
 //! Uploads that mean harm: whatever the bytes, the answer is an acceptance or a refusal with a name.
 
-use std::sync::Arc;
-
 use innkeeper_model::execution::FailureKind;
 use innkeeper_model::sandbox::{Outcome, Refusal, Sandbox as _};
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
 
 use crate::compiler::compiler;
-use crate::support::{assert_output, invocation, run, run_within, sandbox, sandbox_with};
+use crate::support::{HANDLER, assert_output, invocation, run, run_within, sandbox, sandbox_with};
 use crate::{guests, hostile_guests};
 
 /// Admits `bytes` or says why not. A refusal that speaks of the host's own fault is no proper refusal.
 async fn verdict(sandbox: &WasmSandbox, bytes: &[u8]) -> Result<(), Refusal> {
-    let admitted = sandbox.admit(Arc::from(bytes)).await.map(|_| ());
+    let admitted = sandbox.admit(bytes.into()).await.map(|_| ());
     if let Err(refusal) = &admitted {
         let message = refusal.to_string();
         for fault in ["panicked", "not tried", "did not come to its end", "host's log"] {
@@ -74,7 +72,7 @@ async fn bombs_of_every_kind_are_refused_by_what_is_too_much() {
         ("(core module (memory 65536))".to_owned(), "bytes of memory"),
         ("(core module (table 100000000 funcref))".to_owned(), "element size of 100000000"),
     ] {
-        let bytes = wat::parse_str(format!("(component {module})")).unwrap();
+        let bytes = wat::parse_str(format!("(component {module} {HANDLER})")).unwrap();
         let refusal = verdict(&sandbox, &bytes).await.unwrap_err();
         assert!(refusal.to_string().contains(what), "{what}: {refusal}");
     }
@@ -96,7 +94,7 @@ async fn more_memories_or_instances_than_the_pool_has_are_refused() {
         [("(memory 1)", 5, "memories"), ("(table 1 funcref)", 17, "tables"), ("", 33, "instances")]
     {
         let instances = "(core instance (instantiate $m))".repeat(count);
-        let text = format!("(component (core module $m {item}) {instances})");
+        let text = format!("(component (core module $m {item}) {instances} {HANDLER})");
         match verdict(&sandbox(), &wat::parse_str(text).unwrap()).await {
             Err(Refusal::TooLarge(message)) => assert!(message.contains(what), "{message}"),
             other => panic!("{other:?}"),

@@ -16,6 +16,10 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
 use tokio::sync::oneshot;
 
+/// In a component's text: what makes it one that has a handler, as far as names say.
+pub const HANDLER: &str =
+    r#"(instance $handler) (export "innkeeper:plugin/handler@0.1.0" (instance $handler))"#;
+
 /// When every execution here starts.
 pub const START: Timestamp = Timestamp::MIN;
 

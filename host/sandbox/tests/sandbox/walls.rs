@@ -1,7 +1,6 @@
 //! Guests that mean harm end under the right name, at any moment, and leave their slot as it was.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ impl Future for StopAt {
 async fn an_execution_can_be_cancelled_wherever_it_waits() {
     let sandbox = sandbox_with(SandboxConfig { concurrency: 1, compilations: 1, ..SandboxConfig::default() });
     let component = hostile::wait_in_every_way();
-    sandbox.admit(Arc::from(component.as_slice())).await.unwrap();
+    sandbox.admit(component.as_slice().into()).await.unwrap();
     let mut points = 0;
     loop {
         let mut invocation = invocation(&component);

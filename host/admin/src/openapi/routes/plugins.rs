@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::bodies::{GrantsConfig, LimitsConfig, VersionConfig};
+use super::super::bodies::{GrantsConfig, GrantsPatch, PluginLimitsConfig, VersionConfig};
 use super::Draft;
 use crate::dry_run::DryRun;
 use crate::grants::Answer as Grants;
@@ -133,7 +133,7 @@ fn policies(draft: &mut Draft) {
             "setPluginLimits",
             "Replaces the limits of a plugin.",
         )
-        .body::<LimitsConfig>(true)
+        .body::<PluginLimitsConfig>(true)
         .answers::<PluginLimits>(200, "Those that are set, and those that hold.")
         .done();
     draft
@@ -154,6 +154,16 @@ fn policies(draft: &mut Draft) {
             "Replaces what a plugin may reach.",
         )
         .body::<GrantsConfig>(true)
+        .answers::<Grants>(200, "Its grants.")
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("patch", "/v1/plugins/{name}/grants"),
+            "changeGrants",
+            "Adds to what a plugin may reach, and takes from it, in one step.",
+        )
+        .body::<GrantsPatch>(true)
         .answers::<Grants>(200, "Its grants.")
         .done();
     draft
