@@ -23,6 +23,7 @@ mod body;
 mod etag;
 mod fields;
 mod framing;
+mod heads;
 mod id;
 mod idempotency;
 mod json;
