@@ -52,6 +52,7 @@ mod streams;
 mod tasks;
 mod tenants;
 mod tokens;
+mod trace;
 mod upcoming;
 mod uploads;
 mod values;
