@@ -3,6 +3,7 @@
 //!
 //! Figures depend on the machine and on what else it does: compare the ratios of one run, and medians of several.
 
+mod cancel;
 mod drained;
 mod events;
 mod fairness;
@@ -47,6 +48,9 @@ fn main() {
         }
         if is_wanted("fairness") {
             fairness::measure(&mut table, size).await;
+        }
+        if is_wanted("cancel") {
+            cancel::measure(&mut table, size).await;
         }
         if is_wanted("tasks") {
             many_tasks::measure(&mut table, size).await;

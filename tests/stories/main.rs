@@ -1,6 +1,7 @@
 //! Stories: the real binary, a real database file, real guests. Each tells one thing a user relies on; the host checks
 //! what must always hold when it is dropped.
 
+mod cancel;
 mod components;
 mod configuration;
 mod crash;
