@@ -4,7 +4,7 @@
 //
 //     export const handler = plugin((event, data) => ({ hello: data.name }));
 
-import { current } from 'innkeeper:plugin/context@0.1.0';
+import { current, traceparent as hostTraceparent } from 'innkeeper:plugin/context@0.1.0';
 import { publish as publishText } from 'innkeeper:plugin/events@0.1.0';
 import { log as hostLog } from 'wasi:logging/logging';
 
@@ -54,6 +54,9 @@ function failure(error) {
 
 /** The execution that this call is: `runId`, `taskId`, `attempt`, `scheduledAt` and so on. */
 export const execution = () => current();
+
+/** Where the execution stands in a trace, as a value for the header `traceparent`; the host adds it to outgoing requests. */
+export const traceparent = () => hostTraceparent();
 
 /** The task's metadata, or `undefined`. */
 export function metadata() {

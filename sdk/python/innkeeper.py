@@ -69,6 +69,11 @@ def execution():
     return context.current() if context else EXECUTION
 
 
+def traceparent():
+    """Where the execution stands in a trace, as a value for the header `traceparent`; the host adds it to outgoing requests."""
+    return context.traceparent() if context else None
+
+
 def metadata():
     """The task's metadata, or `None`."""
     text = execution().metadata

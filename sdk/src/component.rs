@@ -73,6 +73,10 @@ pub(crate) fn current() -> Execution {
     }
 }
 
+pub(crate) fn traceparent() -> Option<String> {
+    context::traceparent()
+}
+
 pub(crate) fn publish(event: &str, data: Option<&str>) -> Result<(), PublishError> {
     events::publish(event, data).map_err(|error| match error {
         events::PublishError::InvalidName(message) => PublishError::InvalidName(message),

@@ -40,6 +40,22 @@ pub fn metadata<T: DeserializeOwned>() -> Result<T, Failure> {
     json::read("metadata", current().metadata.as_deref())
 }
 
+/// Where the execution stands in a trace, as a value for the header `traceparent` of W3C Trace Context whose parent is this
+/// execution. The host adds it to outgoing HTTP requests that have none; for whatever else carries one.
+///
+/// ```
+/// use innkeeper_sdk::context;
+/// use innkeeper_sdk::testing::Scenario;
+///
+/// let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// let scenario = Scenario::new().traceparent(parent);
+/// assert_eq!(scenario.enter(context::traceparent).result.as_deref(), Some(parent));
+/// ```
+#[must_use]
+pub fn traceparent() -> Option<String> {
+    host::traceparent()
+}
+
 /// One attempt of one run of a task. Times are RFC 3339 in UTC, such as `2025-09-01T15:00:00.000Z`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {

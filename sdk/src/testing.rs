@@ -55,6 +55,7 @@ pub struct Scenario {
     event: Option<String>,
     data: Option<String>,
     refusal: Option<PublishError>,
+    traceparent: Option<String>,
     #[cfg(feature = "http")]
     pub(crate) http: crate::http::scripted::Script,
     #[cfg(feature = "kv")]
@@ -85,6 +86,7 @@ impl Scenario {
             event: None,
             data: None,
             refusal: None,
+            traceparent: None,
             #[cfg(feature = "http")]
             http: crate::http::scripted::Script::default(),
             #[cfg(feature = "kv")]
@@ -141,6 +143,13 @@ impl Scenario {
     #[must_use]
     pub fn scheduled_at(mut self, time: &str) -> Self {
         self.execution.scheduled_at = Some(time.to_owned());
+        self
+    }
+
+    /// The execution stands there in a trace. Without this it stands in none.
+    #[must_use]
+    pub fn traceparent(mut self, traceparent: &str) -> Self {
+        self.traceparent = Some(traceparent.to_owned());
         self
     }
 
@@ -288,6 +297,10 @@ pub(crate) fn current() -> Execution {
     STAGE.with_borrow(|stage| {
         stage.as_ref().map_or_else(|| Scenario::new().execution, |stage| stage.scenario.execution.clone())
     })
+}
+
+pub(crate) fn traceparent() -> Option<String> {
+    STAGE.with_borrow(|stage| stage.as_ref().and_then(|stage| stage.scenario.traceparent.clone()))
 }
 
 pub(crate) fn publish(event: &str, data: Option<&str>) -> Result<(), PublishError> {

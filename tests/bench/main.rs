@@ -5,6 +5,7 @@
 
 #[path = "../stories/hostile_uploads/bomb.rs"]
 mod bomb;
+mod cancel;
 mod drained;
 mod events;
 mod fairness;
@@ -53,6 +54,8 @@ fn main() {
         }
         if is_wanted("uploads") {
             uploads::measure(&mut table, size);
+        if is_wanted("cancel") {
+            cancel::measure(&mut table, size).await;
         }
         if is_wanted("tasks") {
             many_tasks::measure(&mut table, size).await;

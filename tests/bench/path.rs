@@ -61,6 +61,7 @@ async fn record(store: &Store, tenant: &TenantId, group: usize) -> Vec<QueuedRun
         source: None,
         idempotency_key: None,
         over_quota: false,
+        trace: None,
         listeners: vec![("greet".parse().expect("an id"), RunId::new(time, random(group, number)))],
     };
     let receipts = store.record_events(tenant, (0..GROUP).map(event).collect(), Vec::new(), time).await;

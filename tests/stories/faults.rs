@@ -57,10 +57,12 @@ const VERBS: [(&str, Verb); 16] = [
         done(async move { store.record_manual_once(&tenant(), manual(), "key".to_owned(), now()).await })
     }),
     ("replay", |store| {
-        done(async move { store.replay(&tenant(), claim(4).execution_id, run(98), now()).await })
+        done(async move { store.replay(&tenant(), claim(4).execution_id, run(98), None, now()).await })
     }),
     ("redrive", |store| {
-        done(async move { store.redrive(&tenant(), DeadFilter::default(), None, vec![run(98)], now()).await })
+        done(async move {
+            store.redrive(&tenant(), DeadFilter::default(), None, vec![run(98)], None, now()).await
+        })
     }),
     ("settle with an end", |store| done(async move { store.settle(settlement(0, end())).await })),
     ("claim", |store| done(async move { store.claim(vec![claim(1), claim(2)], now()).await })),
@@ -236,6 +238,7 @@ fn event(number: u8) -> NewEvent {
         source: None,
         idempotency_key: None,
         over_quota: false,
+        trace: None,
         listeners: vec![(id("hook"), run(number))],
     }
 }
@@ -245,7 +248,7 @@ fn spare() -> ExecutionId {
 }
 
 fn manual() -> ManualRun {
-    ManualRun { task_id: id("hook"), run_id: run(99), event: None, data: None }
+    ManualRun { task_id: id("hook"), run_id: run(99), event: None, data: None, trace: None }
 }
 
 fn due() -> DueDecision {

@@ -1,11 +1,13 @@
 //! Stories: the real binary, a real database file, real guests. Each tells one thing a user relies on; the host checks
 //! what must always hold when it is dropped.
 
+mod cancel;
 mod components;
 mod configuration;
 mod crash;
 mod data_commands;
 mod documentation;
+mod doctor;
 mod effects;
 mod egress;
 mod egress_limits;
@@ -36,8 +38,10 @@ mod schema;
 mod shutdown;
 mod specification;
 mod streams;
+mod telemetry;
 mod tenants;
 mod tenants_schema;
 mod tidy;
+mod traces;
 mod uploads;
 mod versions;

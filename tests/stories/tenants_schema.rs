@@ -30,6 +30,10 @@ const OVER_ALL_TENANTS: &[(&str, &str)] = &[
         "SELECT digest FROM plugin_versions",
         "the examination of a stopped host, for its cache of compiled components",
     ),
+    (
+        "SELECT count(*) FROM config WHERE isSecret",
+        "the examination of a stopped host, for the key of its secrets",
+    ),
 ];
 
 fn names(database: &Connection, sql: &str, of: &str) -> Vec<String> {

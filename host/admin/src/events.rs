@@ -16,6 +16,7 @@ use crate::idempotency::{IdempotencyKey, agree};
 use crate::json::JsonBody;
 use crate::problem::Problem;
 use crate::router::Api;
+use crate::trace::Cause;
 use crate::wire::Published;
 
 /// Events that one request may publish: they become one transaction.
@@ -28,6 +29,7 @@ pub(crate) async fn publish(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     IdempotencyKey(key): IdempotencyKey,
+    Cause(cause): Cause,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let is_array = body.is_array();
@@ -35,7 +37,7 @@ pub(crate) async fn publish(
     if let Some(key) = key {
         name(&mut publications, &key, is_array).map_err(Problem::invalid)?;
     }
-    let receipts = api.runner.publish_events(&tenant, publications).await?;
+    let receipts = api.runner.publish_events_in(&tenant, publications, cause).await?;
     let mut published = receipts.into_iter().map(Published::from);
     let answer = if is_array {
         Json(published.collect::<Vec<_>>()).into_response()

@@ -6,9 +6,9 @@ use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Ends the connection after a request with `Transfer-Encoding`. Such a request may have had a `Content-Length` too, which
-/// is not seen here any more; somebody in front may have believed that, and then what follows is not what they think
-/// (RFC 9112, section 6.3).
+/// Ends the connection after a request with `Transfer-Encoding`. Somebody in front may have read its end differently, and then
+/// what follows is not what they think (RFC 9112, section 6.3). A `Content-Length` beside it is refused before this
+/// ([`crate::heads`]), which relies on the connection ending here.
 pub(crate) async fn close_after_chunks(request: Request, next: Next) -> Response {
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let mut response = next.run(request).await;

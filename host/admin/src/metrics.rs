@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use innkeeper_runner::{Pruned, RunnerFigures, TenantFigures};
+use innkeeper_runner::{Pruned, RunnerFigures, SpanFigures, TenantFigures};
 use innkeeper_store::StoreFigures;
 
 use self::text::{Exposition, Kind};
@@ -42,6 +42,7 @@ fn expose(figures: &RunnerFigures, timezone_data: &str) -> String {
     retention(&mut out, &figures.pruned);
     store(&mut out, &figures.store);
     sandbox(&mut out, figures);
+    spans(&mut out, &figures.spans);
     out.finish()
 }
 
@@ -134,4 +135,14 @@ fn sandbox(out: &mut Exposition, figures: &RunnerFigures) {
     out.gauge("innkeeper_sandbox_plugins_loaded", help, sandbox.plugins_loaded);
     let help = "Size of the plugin versions that are kept ready in memory.";
     out.gauge("innkeeper_sandbox_plugins_loaded_bytes", help, sandbox.plugins_loaded_bytes);
+}
+
+fn spans(out: &mut Exposition, figures: &SpanFigures) {
+    let help = "Spans for the collector of traces, by what became of them.";
+    out.family("innkeeper_spans_total", Kind::Counter, help);
+    for (result, count) in
+        [("exported", figures.exported), ("failed", figures.failed), ("dropped", figures.dropped)]
+    {
+        out.count(&[("result", result)], count);
+    }
 }

@@ -19,6 +19,7 @@ use crate::id::Id;
 use crate::json::OptionalJsonBody;
 use crate::problem::Problem;
 use crate::router::Api;
+use crate::trace::Cause;
 use crate::wire;
 
 const KEYS: [&str; 7] = ["task", "plugin", "kind", "since", "until", "limit", "dryRun"];
@@ -34,8 +35,9 @@ pub(crate) async fn replay(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     Id(id): Id<ExecutionId>,
+    Cause(cause): Cause,
 ) -> Result<impl IntoResponse, Problem> {
-    let repeated = api.runner.replay(&tenant, id).await?;
+    let repeated = api.runner.replay(&tenant, id, cause).await?;
     Ok((StatusCode::ACCEPTED, Json(wire::Repeated::from(repeated))))
 }
 
@@ -43,10 +45,11 @@ pub(crate) async fn replay(
 pub(crate) async fn redrive(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
+    Cause(cause): Cause,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let Wish { filter, limit, dry_run } = read(body).map_err(Problem::invalid)?;
-    let report = api.runner.redrive(&tenant, filter, limit, dry_run).await?;
+    let report = api.runner.redrive(&tenant, filter, limit, dry_run, cause).await?;
     let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(wire::RedriveAnswer::new(report, dry_run))))
 }

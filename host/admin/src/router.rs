@@ -21,7 +21,7 @@ use crate::streams::{self, Seats};
 use crate::uploads::Uploads;
 use crate::{
     audit, backup, configuration, events, executions, framing, gate, grants, health, limits, metrics,
-    openapi, plugins, replays, schedules, status, tasks, tenants, tokens, upcoming, values, versions,
+    openapi, plugins, replays, schedules, status, tasks, tenants, tokens, trace, upcoming, values, versions,
 };
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
@@ -82,20 +82,21 @@ impl Api {
 }
 
 pub(crate) fn routes(api: Arc<Api>) -> Router {
+    let traced = from_fn_with_state(Arc::clone(&api), trace::follow);
     Router::new()
-        .route("/v1/events", post(events::publish))
+        .route("/v1/events", post(events::publish).layer(traced.clone()))
         .route("/v1/tasks", get(tasks::list).post(tasks::create))
         .route("/v1/tasks/{id}", get(tasks::show).put(tasks::replace).delete(tasks::delete))
         .route("/v1/tasks/{id}/pause", post(tasks::pause))
         .route("/v1/tasks/{id}/resume", post(tasks::resume))
-        .route("/v1/tasks/{id}/run", post(tasks::run))
+        .route("/v1/tasks/{id}/run", post(tasks::run).layer(traced.clone()))
         .route("/v1/tasks/{id}/next-runs", get(tasks::next_runs))
         .route("/v1/tasks/{id}/skips", get(tasks::skips))
         .route("/v1/tasks/{id}/executions", get(executions::list))
         .route("/v1/executions", get(executions::list_all))
-        .route("/v1/executions/redrive", post(replays::redrive))
+        .route("/v1/executions/redrive", post(replays::redrive).layer(traced.clone()))
         .route("/v1/executions/{id}", get(executions::show))
-        .route("/v1/executions/{id}/replay", post(replays::replay))
+        .route("/v1/executions/{id}/replay", post(replays::replay).layer(traced))
         .route("/v1/executions/{id}/logs", get(executions::logs))
         .route("/v1/executions/{id}/cancel", post(executions::cancel))
         .route("/v1/schedules/preview", post(schedules::preview))

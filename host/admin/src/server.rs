@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::AdminConfig;
+use crate::heads::StrictHeads;
 use crate::router::{Api, routes};
 use crate::write_timeout::WriteTimeout;
 
@@ -75,7 +76,7 @@ impl Server {
     fn spawn(&self, stream: TcpStream, watcher: Watcher, slot: OwnedSemaphorePermit) {
         // Answers are small and complete: waiting to fill a segment only delays them. A failure shows at the first read.
         let _ = stream.set_nodelay(true);
-        let io = TokioIo::new(WriteTimeout::new(stream, self.write_timeout));
+        let io = TokioIo::new(WriteTimeout::new(StrictHeads::new(stream), self.write_timeout));
         let service = TowerToHyperService::new(self.routes.clone());
         let connection = watcher.watch(self.http.serve_connection(io, service));
         let ended = self.ended.clone();

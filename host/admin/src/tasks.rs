@@ -26,6 +26,7 @@ use crate::json::{JsonBody, OptionalJsonBody};
 use crate::problem::Problem;
 use crate::query::{FromQuery, Parameters, Query};
 use crate::router::Api;
+use crate::trace::Cause;
 use crate::wire;
 
 /// Due times that one answer holds at most.
@@ -127,10 +128,11 @@ pub(crate) async fn run(
     Tenant(tenant): Tenant,
     Id(id): Id<TaskId>,
     IdempotencyKey(key): IdempotencyKey,
+    Cause(cause): Cause,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let request = read_request(body, key).map_err(Problem::invalid)?;
-    let run_id = api.runner.start_task(&tenant, &id, request).await?;
+    let run_id = api.runner.start_task(&tenant, &id, ManualRequest { cause, ..request }).await?;
     Ok((StatusCode::ACCEPTED, Json(wire::Started { run_id })))
 }
 
@@ -185,7 +187,11 @@ fn read_request(body: Option<Value>, header: Option<String>) -> Result<ManualReq
         problems.push(FieldError::new("event", "invalid_event_name", error.to_string()));
     }
     let idempotency_key = key.map_err(|problem| problems.push(problem)).unwrap_or_default();
-    if problems.is_empty() { Ok(ManualRequest { event, data, idempotency_key }) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(ManualRequest { event, data, idempotency_key, cause: None })
+    } else {
+        Err(problems)
+    }
 }
 
 /// `status`, `type`, `limit`, `cursor`.

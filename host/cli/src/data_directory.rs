@@ -75,7 +75,7 @@ impl DataDirectory {
     /// # Errors
     /// The file cannot be read or made, or holds no key.
     pub(crate) fn secret_key(&self) -> anyhow::Result<SecretKey> {
-        let path = self.path.join("secret.key");
+        let path = self.secret_key_file();
         let shown = path.display();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -96,6 +96,11 @@ impl DataDirectory {
     /// The database file.
     pub(crate) fn database(&self) -> PathBuf {
         database_in(&self.path)
+    }
+
+    /// Where the key is that secrets are encrypted with, unless it is kept elsewhere.
+    pub(crate) fn secret_key_file(&self) -> PathBuf {
+        self.path.join("secret.key")
     }
 
     /// The folder of compiled plugins.

@@ -1,5 +1,7 @@
 //! `doctor`: whether a data directory is in order.
 
+mod secrets;
+
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -83,6 +85,7 @@ fn database(directory: &DataDirectory) -> Vec<Finding> {
             }
             findings.push(schema(&found));
             findings.push(artifacts(&found, &directory.cache()));
+            findings.extend(secrets::examine(&found, directory));
             findings
         }
     }
@@ -149,7 +152,8 @@ fn timezones() -> Finding {
 fn rights(directory: &DataDirectory, path: &Path) -> Vec<Finding> {
     use std::os::unix::fs::PermissionsExt as _;
     let cache = directory.cache();
-    let places = [path.to_owned(), directory.database(), cache.clone(), cache.join("key")];
+    let key = directory.secret_key_file();
+    let places = [path.to_owned(), directory.database(), key, cache.clone(), cache.join("key")];
     let is_open = |place: &Path| place.metadata().is_ok_and(|data| data.permissions().mode() & 0o077 != 0);
     let open: Vec<_> = places.iter().filter(|place| is_open(place)).collect();
     if open.is_empty() {

@@ -89,6 +89,7 @@ fn describe(execution: &Value) -> String {
         ("id", text("id")),
         ("task", text("taskId")),
         ("run", text("runId")),
+        ("trace", text("traceId")),
         ("status", text("status")),
         ("failure", text("kind")),
         ("error", text("error")),

@@ -36,6 +36,9 @@ impl Host {
             // What is in the log is read at the next start.
             tracing::warn!(%error, "host.checkpoint failed");
         }
+        if let Some(exporter) = self.exporter {
+            exporter.finish().await;
+        }
         ending
     }
 }

@@ -16,6 +16,7 @@ use crate::config::{ServerConfig, Storage};
 use crate::data_directory::DataDirectory;
 use crate::exit::Failure;
 use crate::lifecycle::Signals;
+use crate::telemetry::Exporter;
 use crate::{output, telemetry};
 
 /// Runs a host. Once it listens, one line with its URL goes to standard output.
@@ -42,6 +43,8 @@ pub(crate) struct Host {
     pub(crate) runner: TaskRunner,
     pub(crate) admin: AdminConfig,
     pub(crate) listener: TcpListener,
+    /// Takes the runner's spans to their collector, if there is one.
+    pub(crate) exporter: Option<Exporter>,
     address: SocketAddr,
     /// Held until the host is gone.
     _directory: Option<DataDirectory>,
@@ -74,11 +77,13 @@ impl Host {
             (None, Some(directory)) => directory.secret_key()?,
             (None, None) => SecretKey::generate(),
         };
+        let exporter = config.telemetry.zip(config.runner.spans.clone());
+        let exporter = exporter.map(|(telemetry, spans)| Exporter::start(telemetry, spans)).transpose()?;
         let settings = RunnerConfig { secret_key: Some(secret_key), ..config.runner };
         let runner = TaskRunner::start(settings, store, sandbox, clock).await?;
         let uploads_dir = directory.as_ref().map(DataDirectory::uploads);
         let admin = AdminConfig { uploads_dir, ..config.admin };
-        Ok(Self { runner, admin, listener, address, _directory: directory })
+        Ok(Self { runner, admin, listener, exporter, address, _directory: directory })
     }
 
     /// Where a client on this machine finds the host.

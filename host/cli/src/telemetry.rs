@@ -1,9 +1,13 @@
-//! What the host tells about itself: log lines on standard error.
+//! What the host tells about itself: log lines on standard error, and spans to a collector of traces.
+
+mod otlp;
 
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
+
+pub(crate) use self::otlp::Exporter;
 
 use crate::config::LogFormat;
 

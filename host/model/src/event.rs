@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use crate::id::EventId;
 use crate::time::Timestamp;
 use crate::topic::EventName;
+use crate::trace::TraceId;
 
 /// How many events may follow from one another: the execution that would publish one more fails as `hop_limit`.
 pub const HOPS_MAX: u32 = 16;
@@ -23,6 +24,8 @@ pub struct Event {
     pub data: Option<String>,
     /// When it was accepted.
     pub published_at: Timestamp,
+    /// The trace it was published in; `None` if its client named none: then a trace begins with each of its runs.
+    pub trace_id: Option<TraceId>,
 }
 
 /// Writes JSON text as the JSON it is. Text that is not JSON is written as a string.

@@ -297,4 +297,6 @@ pub struct Execution {
     pub plugin: crate::id::PluginName,
     /// The version it ran.
     pub plugin_digest: Digest,
+    /// The trace it is part of: its caller's, or else one that began with its run.
+    pub trace_id: crate::trace::TraceId,
 }

@@ -31,6 +31,7 @@ pub mod task_config;
 pub mod tenant;
 pub mod time;
 pub mod topic;
+pub mod trace;
 pub mod upload;
 
 /// A boxed future, for traits that must stay object safe.

@@ -10,6 +10,7 @@ use crate::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use crate::limits::Limits;
 use crate::measure::Spread;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 use crate::upload::Upload;
 
 /// Runs guest code. Two implementations: the WebAssembly engine, and a scripted one for tests of the runner.
@@ -145,6 +146,8 @@ pub struct Invocation {
     pub started_at: Timestamp,
     /// The task's metadata as JSON text.
     pub metadata: Option<Arc<str>>,
+    /// Where it stands in a trace: what follows from it stands below this.
+    pub trace: TraceContext,
     /// The event's name; `None` for schedules.
     pub event: Option<String>,
     /// The event's data as JSON text.

@@ -9,6 +9,7 @@ use innkeeper_model::execution::FailureKind;
 use innkeeper_model::id::{EventId, ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::EventName;
+use innkeeper_model::trace::TraceContext;
 use innkeeper_schedule::duration::format_duration;
 use innkeeper_store::{Claimed, Doomed, Expected, NewEvent, StoreError, Watched};
 use serde_json::json;
@@ -108,8 +109,14 @@ struct FailedRun<'a> {
 }
 
 /// The event that a task wants published if its run ends with this failure. `None` if it wants none, or if the chain of
-/// events would become too long.
-pub(crate) fn failed(shared: &Shared, claimed: &Claimed, kind: FailureKind, error: &str) -> Option<NewEvent> {
+/// events would become too long. `trace` says what the event follows from.
+pub(crate) fn failed(
+    shared: &Shared,
+    claimed: &Claimed,
+    trace: impl FnOnce() -> TraceContext,
+    kind: FailureKind,
+    error: &str,
+) -> Option<NewEvent> {
     let name = claimed.on_failure.clone()?;
     let failed = FailedRun {
         tenant: &claimed.tenant,
@@ -121,7 +128,8 @@ pub(crate) fn failed(shared: &Shared, claimed: &Claimed, kind: FailureKind, erro
         kind,
         error,
     };
-    tell_failure(shared, name, &failed)
+    let event = tell_failure(shared, name, &failed)?;
+    Some(NewEvent { trace: Some(trace()), ..event })
 }
 
 fn tell_failure(shared: &Shared, name: EventName, failed: &FailedRun<'_>) -> Option<NewEvent> {
@@ -160,6 +168,7 @@ fn event(
         source: None,
         idempotency_key: None,
         over_quota: false,
+        trace: None,
     }
 }
 

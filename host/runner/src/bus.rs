@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use innkeeper_model::event::Event;
 use innkeeper_model::execution::{Execution, LogLine};
-use innkeeper_model::id::{TaskId, TenantId};
+use innkeeper_model::id::{RunId, TaskId, TenantId};
 use innkeeper_model::topic::{PatternIndex, TopicPattern};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::feed::{Feeds, Follower, Position};
+use crate::feed::{FeedLimits, Feeds, Follower, Position};
 
 /// Messages that may wait for one subscriber.
 const QUEUE_MAX: usize = 1024;
@@ -84,6 +84,10 @@ pub enum ChangeKind {
 pub struct ExecutionEnded {
     /// The row of the audit trail.
     pub execution: Execution,
+    /// Whether its run ended as failed with it.
+    pub ends_run: bool,
+    /// The run that its run repeats.
+    pub replay_of: Option<RunId>,
     /// What it logged, in order.
     pub logs: Vec<LogLine>,
 }
@@ -113,6 +117,12 @@ struct Queue {
 }
 
 impl Bus {
+    /// A bus that keeps so much for the readers of streams.
+    #[must_use]
+    pub fn new(limits: FeedLimits) -> Self {
+        Self(Arc::new(Shared { feeds: Arc::new(Feeds::new(limits)), ..Shared::default() }))
+    }
+
     /// Subscribes to a tenant's topics that match `pattern`, until the subscription is dropped.
     #[must_use]
     pub fn subscribe(&self, tenant: &TenantId, pattern: &TopicPattern) -> Subscription {
@@ -314,7 +324,7 @@ mod tests {
         let event = |bytes: usize| {
             let (at, data) = (Timestamp::from_millis(0), Some("x".repeat(bytes)));
             let (id, event) = (EventId::new(at, [0; 10]), "big".parse().expect("a name"));
-            move || Message::Event(Arc::new(Event { id, event, data, published_at: at }))
+            move || Message::Event(Arc::new(Event { id, event, data, published_at: at, trace_id: None }))
         };
         let reader = bus.follow(&tenant("a"), vec![pattern("*")], None, 1);
         let start = reader.position();

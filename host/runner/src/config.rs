@@ -7,7 +7,9 @@ use innkeeper_model::limits::Limits;
 use innkeeper_model::quota::Quotas;
 use innkeeper_schedule::zone::{TimezoneData, Zone};
 
+use crate::feed::FeedLimits;
 use crate::secret_key::SecretKey;
+use crate::spans::SpanQueue;
 
 /// Settings of a runner.
 #[derive(Debug, Clone)]
@@ -30,6 +32,10 @@ pub struct RunnerConfig {
     pub retention: Retention,
     /// Tenants that metrics tell apart, the first that are seen; the others are counted together.
     pub metric_tenants_max: usize,
+    /// What is kept of the latest messages of each tenant for the readers of streams.
+    pub feeds: FeedLimits,
+    /// Where spans wait to be exported; `None` makes none.
+    pub spans: Option<SpanQueue>,
     /// How long a shutdown waits for running executions before it interrupts them.
     pub shutdown_grace: Duration,
 }
@@ -46,6 +52,8 @@ impl Default for RunnerConfig {
             secret_key: None,
             retention: Retention::default(),
             metric_tenants_max: 100,
+            feeds: FeedLimits::default(),
+            spans: None,
             shutdown_grace: Duration::from_secs(25),
         }
     }

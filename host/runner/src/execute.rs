@@ -1,6 +1,7 @@
 //! One execution: into the sandbox, and out of it into the store.
 
 mod account;
+mod timeline;
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use innkeeper_model::event::HOPS_MAX;
 use innkeeper_model::execution::{Execution, ExecutionStatus, Failure, FailureKind};
 use innkeeper_model::id::EventId;
 use innkeeper_model::sandbox::{Effects, Invocation, Outcome, PublishedEvent, Report, StopReason};
+use innkeeper_model::trace::{TraceContext, TraceId};
 use innkeeper_store::{Claimed, NewEvent, RunEnding, Settled, Settlement, StoreError, Verdict};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::Instrument as _;
@@ -20,11 +22,19 @@ use crate::quotas::Room;
 use crate::state::Shared;
 use crate::verdict::after_failure;
 
+use self::timeline::Timeline;
+
 /// Runs a claimed execution to its end and settles it. The slot is free again as soon as the sandbox is.
 pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
     shared.metrics.started(&claimed, shared.clock.now());
     let stop = stopped(shared.stop_signal(&claimed.execution_id));
-    let report = shared.sandbox.execute(invocation(&shared, &claimed), stop).instrument(span(&claimed)).await;
+    let trace = timeline::place(&shared, &claimed);
+    let mut timeline = Timeline::begin(&shared, &trace);
+    let span = span(&claimed, &trace);
+    let report = shared.sandbox.execute(invocation(&shared, &claimed, trace), stop).instrument(span).await;
+    if let Some(timeline) = &mut timeline {
+        timeline.left_sandbox(&shared);
+    }
     shared.unregister(&claimed.execution_id);
     // The slot is for another as soon as the sandbox is free, unless too many ends wait to be written.
     let _unsettled = shared.unsettled.acquire().await;
@@ -43,6 +53,9 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
         };
         account::note(&shared, &settlement, &settled);
         shared.metrics.ended(&settlement);
+        if let Some(timeline) = timeline {
+            timeline.end(&shared, &claimed, &settlement);
+        }
         tell(&shared, &claimed, settlement, &settled);
         shared.follow(settled.then, &mut None);
         shared.suspect_ended(&claimed, kind).await;
@@ -52,19 +65,20 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
 }
 
 /// What happens in the sandbox is logged below it. Where nobody listens to spans it costs a comparison.
-fn span(claimed: &Claimed) -> tracing::Span {
+fn span(claimed: &Claimed, trace: &TraceContext) -> tracing::Span {
     tracing::debug_span!(
         "run.execute",
         tenant = %claimed.tenant,
         task_id = %claimed.task_id,
         run_id = %claimed.run_id,
         execution_id = %claimed.execution_id,
+        trace_id = %trace.trace_id,
         attempt = claimed.attempt,
         trigger = claimed.trigger.as_str(),
     )
 }
 
-fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
+fn invocation(shared: &Shared, claimed: &Claimed, trace: TraceContext) -> Invocation {
     let plugin = shared.policies.of(&claimed.tenant, &claimed.plugin);
     Invocation {
         tenant: claimed.tenant.clone(),
@@ -78,6 +92,7 @@ fn invocation(shared: &Shared, claimed: &Claimed) -> Invocation {
         scheduled_at: claimed.scheduled_at,
         started_at: claimed.started_at,
         metadata: claimed.metadata.clone(),
+        trace,
         event: claimed.event.clone(),
         data: claimed.data.clone(),
         event_data_bytes_max: shared.config.event_data_bytes_max,
@@ -123,7 +138,7 @@ async fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> (Sett
     let alert = match &verdict {
         // A retry ends the run too if a newer one takes its place.
         Verdict::Failure { kind, error, run } if *run != RunEnding::PutBack => {
-            alerts::failed(shared, claimed, *kind, error)
+            alerts::failed(shared, claimed, || timeline::consequence(shared, claimed), *kind, error)
         }
         _ => None,
     };
@@ -162,7 +177,9 @@ fn end_chain(shared: &Shared, claimed: &Claimed, outcome: Outcome, effects: &Eff
 }
 
 fn success(shared: &Shared, claimed: &Claimed, output: Option<String>, effects: Effects) -> Verdict {
+    let trace = (!effects.events.is_empty()).then(|| timeline::consequence(shared, claimed));
     let publish = |published: PublishedEvent| NewEvent {
+        trace: trace.clone(),
         id: shared.ids.next(EventId::new),
         listeners: shared.listeners(&claimed.tenant, published.event.as_str()),
         event: published.event,
@@ -216,14 +233,16 @@ fn tell(shared: &Shared, claimed: &Claimed, settlement: Settlement, settled: &Se
         shared.metrics.events.increment();
         crate::publish::tell(shared, tenant, alert, settlement.completed_at);
     }
-    let ended = ended(claimed, settlement);
+    let ended = ended(claimed, settlement, settled);
     let execution = &ended.execution;
-    let (run_id, execution_id) = (execution.run_id, execution.id);
+    let (run_id, execution_id, trace_id) = (execution.run_id, execution.id, execution.trace_id);
     let kind = execution.kind.map(FailureKind::as_str);
     let status = execution.status.as_str();
     let duration_ms = execution.completed_at.map(|end| end.since(execution.started_at).as_millis());
     let error = execution.error.as_deref();
-    tracing::info!(%tenant, %task_id, %run_id, %execution_id, status, kind, error, duration_ms, "run.executed");
+    tracing::info!(
+        %tenant, %task_id, %run_id, %execution_id, %trace_id, status, kind, error, duration_ms, "run.executed"
+    );
     shared.bus.publish(tenant, &format!("execution:{task_id}"), || Message::Execution(Arc::new(ended)));
     if settled.task_removed {
         let change = TaskChange { task_id: task_id.clone(), change: ChangeKind::Finished };
@@ -231,7 +250,7 @@ fn tell(shared: &Shared, claimed: &Claimed, settlement: Settlement, settled: &Se
     }
 }
 
-fn ended(claimed: &Claimed, settlement: Settlement) -> ExecutionEnded {
+fn ended(claimed: &Claimed, settlement: Settlement, settled: &Settled) -> ExecutionEnded {
     let (status, output, kind, error) = match settlement.verdict {
         Verdict::Success { output, .. } => (ExecutionStatus::Success, output, None, None),
         Verdict::Failure { kind, error, .. } => (ExecutionStatus::Failed, None, Some(kind), Some(error)),
@@ -253,6 +272,11 @@ fn ended(claimed: &Claimed, settlement: Settlement) -> ExecutionEnded {
         receipt: Some(settlement.receipt),
         plugin: claimed.plugin.clone(),
         plugin_digest: claimed.digest,
+        trace_id: claimed
+            .trace
+            .as_ref()
+            .map_or_else(|| TraceId::of_run(claimed.run_id), |trace| trace.trace_id),
     };
-    ExecutionEnded { execution, logs: settlement.logs }
+    let (ends_run, replay_of) = (settled.run_failed, claimed.replay_of);
+    ExecutionEnded { execution, ends_run, replay_of, logs: settlement.logs }
 }

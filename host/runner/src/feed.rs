@@ -17,11 +17,20 @@ use tokio::sync::watch;
 
 use crate::bus::Message;
 
-/// Messages of one tenant that are kept.
-const KEPT_MAX: usize = 4096;
+/// How much of one tenant's latest messages is kept for readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedLimits {
+    /// Messages, at least 1.
+    pub messages_max: usize,
+    /// Their bytes, roughly. The latest message is kept whatever its size.
+    pub bytes_max: usize,
+}
 
-/// Bytes of one tenant's messages that are kept, roughly.
-const KEPT_BYTES_MAX: usize = 4 << 20;
+impl Default for FeedLimits {
+    fn default() -> Self {
+        Self { messages_max: 4096, bytes_max: 4 << 20 }
+    }
+}
 
 /// Windows without a reader that are kept while there are no more windows than this.
 const WINDOWS_MAX: usize = 64;
@@ -68,6 +77,7 @@ impl FromStr for Position {
 /// The windows of all tenants.
 #[derive(Debug, Default)]
 pub(crate) struct Feeds {
+    limits: FeedLimits,
     windows: Mutex<HashMap<TenantId, Arc<Window>>>,
     count: AtomicUsize,
 }
@@ -98,6 +108,10 @@ struct Entry {
 }
 
 impl Feeds {
+    pub(crate) fn new(limits: FeedLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
     /// Begins to read a tenant's messages on topics that match one of `patterns`: those after `after` if that is known,
     /// all that are kept if it is not, and only new ones without it. `id` names the window if there is none yet.
     pub(crate) fn follow(
@@ -145,7 +159,7 @@ impl Feeds {
     pub(crate) fn push(&self, tenant: &TenantId, topic: &str, message: Message) {
         let mut windows = self.lock();
         let Some(window) = windows.get(tenant) else { return };
-        let last = window.lock().push(topic, message);
+        let last = window.lock().push(topic, message, self.limits);
         match last {
             Some(last) => drop(window.news.send_replace(last)),
             None => drop(windows.remove(tenant)),
@@ -181,11 +195,13 @@ impl Kept {
     }
 
     /// The number of the message; `None` if it is not kept, because nobody can come back to what is.
-    fn push(&mut self, topic: &str, message: Message) -> Option<u64> {
+    fn push(&mut self, topic: &str, message: Message, limits: FeedLimits) -> Option<u64> {
         let bytes = topic.len() + message.bytes();
         self.entries.push_back(Entry { topic: topic.into(), message, bytes });
         (self.bytes, self.last) = (self.bytes + bytes, self.last + 1);
-        while self.entries.len() > KEPT_MAX || (self.bytes > KEPT_BYTES_MAX && self.entries.len() > 1) {
+        while self.entries.len() > limits.messages_max.max(1)
+            || (self.bytes > limits.bytes_max && self.entries.len() > 1)
+        {
             self.bytes -= self.entries.pop_front().map_or(0, |entry| entry.bytes);
         }
         (self.readers > 0 || self.left_at >= self.forgotten()).then_some(self.last)

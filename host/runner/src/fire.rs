@@ -11,6 +11,7 @@ use innkeeper_store::{DueDecision, DueTask, Skip, SkipReason, StoreError};
 
 use crate::plan::Planner;
 use crate::quotas::Room;
+use crate::spans::Recording;
 use crate::state::Shared;
 
 /// The longest sleep before the wall clock is looked at again: a clock that jumped costs a second, not a schedule.
@@ -129,10 +130,13 @@ async fn record(
     let runs: u32 = fired.values().sum();
     let tasks = decisions.iter().map(|decision| (&decision.tenant, &decision.task_id));
     let mut at_once = shared.slots_at_once(&fired, tasks);
+    let recording = Recording::begin(shared, None);
     let recorded = shared.store.record_due(decisions, at_once.executions.clone(), now).await;
     shared.keep_started(&at_once, recorded.as_ref().ok().into_iter());
     tracing::debug!(runs, "fire.recorded");
-    shared.follow(recorded?, &mut at_once.slots);
+    let recorded = recorded?;
+    recording.end(shared, None, recorded.recorded());
+    shared.follow(recorded, &mut at_once.slots);
     Ok(())
 }
 

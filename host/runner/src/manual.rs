@@ -1,13 +1,17 @@
 //! Starting a task by hand.
 
+use std::iter;
+
 use innkeeper_model::id::{RunId, TaskId, TenantId};
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::topic::EventName;
-use innkeeper_store::{ManualRun, ManualStart, TenantUsage};
+use innkeeper_model::trace::{TraceContext, TraceId};
+use innkeeper_store::{ManualRun, ManualStart, QueuedRun, TenantUsage};
 use serde_json::Value;
 
 use crate::error::RunnerError;
 use crate::publish;
+use crate::spans::Recording;
 use crate::task_runner::TaskRunner;
 
 /// A start by hand.
@@ -19,6 +23,8 @@ pub struct ManualRequest {
     pub data: Option<Value>,
     /// Names the start: a second one of the task with the same key answers as the first did and does nothing.
     pub idempotency_key: Option<String>,
+    /// What led to it; `None` begins a trace with the run.
+    pub cause: Option<TraceContext>,
 }
 
 impl TaskRunner {
@@ -33,7 +39,8 @@ impl TaskRunner {
         event: Option<String>,
         data: Option<Value>,
     ) -> Result<RunId, RunnerError> {
-        self.start_task(tenant, id, ManualRequest { event, data, idempotency_key: None }).await
+        let request = ManualRequest { event, data, ..ManualRequest::default() };
+        self.start_task(tenant, id, request).await
     }
 
     /// As [`TaskRunner::run_task`]; a start that names itself with a key that was used for the task within the last
@@ -59,7 +66,7 @@ impl TaskRunner {
     ) -> Result<RunId, RunnerError> {
         self.refuse_when_stopping()?;
         let shared = &self.0;
-        let ManualRequest { event, data, idempotency_key } = request;
+        let ManualRequest { event, data, idempotency_key, cause } = request;
         if let Some(problem) = idempotency_key.as_deref().and_then(publish::wrong_key) {
             return Err(RunnerError::Invalid(vec![problem]));
         }
@@ -82,17 +89,29 @@ impl TaskRunner {
         }
         let _room = shared.room(&kept, 1)?;
         let run_id = shared.ids.next(RunId::new);
-        let manual = ManualRun { task_id: id.clone(), run_id, event, data };
+        let recording = Recording::begin(shared, cause);
+        let trace = recording.trace.clone();
+        let manual = ManualRun { task_id: id.clone(), run_id, event, data, trace };
         let now = shared.clock.now();
         let started = match idempotency_key {
             Some(key) => shared.store.record_manual_once(tenant, manual, key, now).await?,
             None => shared.store.record_manual(tenant, manual, now).await?.map(ManualStart::Recorded),
         };
         match started {
-            Some(ManualStart::Recorded(queued)) => shared.enqueue(Some(queued)),
+            Some(ManualStart::Recorded(queued)) => {
+                tell(&queued, recording.trace.as_ref());
+                recording.end(shared, Some(tenant), iter::once((tenant, id, run_id)));
+                shared.enqueue(Some(queued));
+            }
             Some(ManualStart::Repeated(run_id)) => return Ok(run_id),
             None => return Err(self.no_such_task(tenant, id).await),
         }
         Ok(run_id)
     }
+}
+
+fn tell(run: &QueuedRun, cause: Option<&TraceContext>) {
+    let QueuedRun { tenant, task_id, run_id, .. } = run;
+    let trace_id = cause.map_or_else(|| TraceId::of_run(*run_id), |cause| cause.trace_id);
+    tracing::info!(%tenant, %task_id, %run_id, %trace_id, "run.started_by_hand");
 }

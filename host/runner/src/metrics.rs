@@ -12,6 +12,7 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_store::{Claimed, RunEnding, Settlement, StoreFigures, Verdict};
 
 use crate::retention::Pruned;
+use crate::spans::{SpanFigures, SpanQueue};
 use crate::task_runner::TaskRunner;
 
 /// Figures of a runner since it was started.
@@ -45,6 +46,8 @@ pub struct RunnerFigures {
     pub store: StoreFigures,
     /// Figures of the sandbox.
     pub sandbox: SandboxFigures,
+    /// What became of the spans that are exported.
+    pub spans: SpanFigures,
 }
 
 /// Figures of one tenant.
@@ -84,6 +87,7 @@ impl TaskRunner {
             pruned: shared.pruned.get(),
             store: shared.store.figures(),
             sandbox: shared.sandbox.figures(),
+            spans: shared.config.spans.as_ref().map(SpanQueue::figures).unwrap_or_default(),
         }
     }
 }

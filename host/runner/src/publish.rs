@@ -8,6 +8,7 @@ use innkeeper_model::id::{EventId, TenantId};
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::{EventName, TopicPattern};
+use innkeeper_model::trace::TraceContext;
 use innkeeper_store::{EventReceipt, NewEvent, TenantUsage};
 use serde_json::Value;
 
@@ -15,6 +16,7 @@ use crate::bus::{Message, Subscription};
 use crate::error::RunnerError;
 use crate::feed::{Follower, Position};
 use crate::quotas::Room;
+use crate::spans::Recording;
 use crate::state::Shared;
 use crate::task_runner::TaskRunner;
 
@@ -40,9 +42,22 @@ impl TaskRunner {
         tenant: &TenantId,
         publications: Vec<Publication>,
     ) -> Result<Vec<EventReceipt>, RunnerError> {
+        self.publish_events_in(tenant, publications, None).await
+    }
+
+    /// As [`TaskRunner::publish_events`], as part of a trace: the runs follow from `cause`.
+    ///
+    /// # Errors
+    /// [`RunnerError::Invalid`] with every problem of every event.
+    pub async fn publish_events_in(
+        &self,
+        tenant: &TenantId,
+        publications: Vec<Publication>,
+        cause: Option<TraceContext>,
+    ) -> Result<Vec<EventReceipt>, RunnerError> {
         self.refuse_when_stopping()?;
         let (shared, tenant) = (Arc::clone(&self.0), tenant.clone());
-        self.0.finish(async move { publish(&shared, &tenant, publications).await }).await
+        self.0.finish(async move { publish(&shared, &tenant, publications, cause).await }).await
     }
 
     /// Subscribes to live topics: `event:<name>`, `task:<task id>`, `execution:<task id>`.
@@ -73,6 +88,7 @@ async fn publish(
     shared: &Arc<Shared>,
     tenant: &TenantId,
     publications: Vec<Publication>,
+    cause: Option<TraceContext>,
 ) -> Result<Vec<EventReceipt>, RunnerError> {
     let single = publications.len() == 1;
     let mut problems = Vec::new();
@@ -85,6 +101,10 @@ async fn publish(
         return Err(RunnerError::Invalid(problems));
     }
     let now = shared.clock.now();
+    let recording = Recording::begin(shared, cause);
+    for event in &mut events {
+        event.trace.clone_from(&recording.trace);
+    }
     let heard = events.iter().map(|event| event.listeners.len()).sum();
     let _room = admit(shared, tenant, &events, heard).await?;
     let tasks = events.iter().flat_map(|event| &event.listeners).map(|(task, _)| (tenant, task));
@@ -95,11 +115,14 @@ async fn publish(
     let recorded = shared.store.record_events(tenant, Arc::clone(&events), executions, now).await;
     shared.keep_started(&at_once, recorded.iter().flatten().map(|receipt| &receipt.then));
     let mut recorded = recorded?;
+    recording.end(shared, Some(tenant), recorded.iter().flat_map(|receipt| receipt.then.recorded()));
     for (event, receipt) in events.iter().zip(&recorded) {
         // A repeated publication is not news.
         if event.id == receipt.id {
             shared.metrics.events.increment();
-            tracing::info!(%tenant, event = %event.event, event_id = %event.id, runs = receipt.runs, "event.published");
+            let (name, event_id, runs) = (&event.event, event.id, receipt.runs);
+            let trace_id = event.trace.as_ref().map(|trace| tracing::field::display(trace.trace_id));
+            tracing::info!(%tenant, event = %name, %event_id, trace_id, runs, "event.published");
             tell(shared, tenant, event, now);
         }
     }
@@ -161,6 +184,7 @@ fn check(
         source: None,
         idempotency_key: key,
         over_quota: false,
+        trace: None,
     })
 }
 
@@ -174,6 +198,7 @@ pub(crate) fn wrong_key(key: &str) -> Option<FieldError> {
 pub(crate) fn tell(shared: &Shared, tenant: &TenantId, event: &NewEvent, published_at: Timestamp) {
     shared.bus.publish(tenant, &format!("event:{}", event.event), || {
         let (id, name, data) = (event.id, event.event.clone(), event.data.clone());
-        Message::Event(Arc::new(Event { id, event: name, data, published_at }))
+        let trace_id = event.trace.as_ref().map(|trace| trace.trace_id);
+        Message::Event(Arc::new(Event { id, event: name, data, published_at, trace_id }))
     });
 }

@@ -1,11 +1,14 @@
 //! Running failed runs again.
 
+use std::iter;
 use std::sync::Arc;
 
 use innkeeper_model::id::{ExecutionId, RunId, TenantId};
+use innkeeper_model::trace::{TraceContext, TraceId};
 use innkeeper_store::{DeadFilter, Replay, TrailEntry, TrailFilter, TrailPage};
 
 use crate::error::RunnerError;
+use crate::spans::Recording;
 use crate::state::Shared;
 use crate::task_runner::TaskRunner;
 
@@ -36,19 +39,24 @@ pub struct RedriveReport {
 
 impl TaskRunner {
     /// Starts a run that gets what the run of this execution got; that must have ended as failed with it. It is a manual
-    /// start: no overlap policy skips it.
+    /// start: no overlap policy skips it. `cause` is what led to the wish; without one a trace begins with the run.
     ///
     /// # Errors
     /// [`RunnerError::NotFound`] if there is no such execution; [`RunnerError::Conflict`] if its run has not ended as
     /// failed, is repeated already, or cannot be repeated because its task or its event is gone.
-    pub async fn replay(&self, tenant: &TenantId, id: ExecutionId) -> Result<Repeated, RunnerError> {
+    pub async fn replay(
+        &self,
+        tenant: &TenantId,
+        id: ExecutionId,
+        cause: Option<TraceContext>,
+    ) -> Result<Repeated, RunnerError> {
         self.refuse_when_stopping()?;
         let (shared, tenant) = (Arc::clone(&self.0), tenant.clone());
-        self.0.finish(async move { replay(&shared, &tenant, id).await }).await
+        self.0.finish(async move { replay(&shared, &tenant, id, cause).await }).await
     }
 
     /// Repeats dead runs that nobody has repeated and whose task is there, the oldest first, `limit` at most. With
-    /// `dry_run` they are only counted.
+    /// `dry_run` they are only counted. `cause` is what led to the wish, as with [`TaskRunner::replay`].
     ///
     /// # Errors
     /// Those of the store; then some may run again already, and are not dead any more.
@@ -58,6 +66,7 @@ impl TaskRunner {
         filter: DeadFilter,
         limit: u32,
         dry_run: bool,
+        cause: Option<TraceContext>,
     ) -> Result<RedriveReport, RunnerError> {
         if dry_run {
             let counted = self.0.store.count_dead(tenant, filter, limit.saturating_add(1)).await?;
@@ -66,7 +75,7 @@ impl TaskRunner {
         }
         self.refuse_when_stopping()?;
         let (shared, tenant) = (Arc::clone(&self.0), tenant.clone());
-        self.0.finish(async move { redrive(&shared, &tenant, filter, limit).await }).await
+        self.0.finish(async move { redrive(&shared, &tenant, filter, limit, cause).await }).await
     }
 
     /// Executions of all tasks, the newest first.
@@ -87,14 +96,23 @@ impl TaskRunner {
     }
 }
 
-async fn replay(shared: &Shared, tenant: &TenantId, id: ExecutionId) -> Result<Repeated, RunnerError> {
+async fn replay(
+    shared: &Shared,
+    tenant: &TenantId,
+    id: ExecutionId,
+    cause: Option<TraceContext>,
+) -> Result<Repeated, RunnerError> {
     let kept = shared.open_tenant(tenant)?;
     let _room = shared.room(&kept, 1)?;
     let run_id = shared.ids.next(RunId::new);
     let conflict = |code, detail: String| Err(RunnerError::Conflict { code, detail });
-    match shared.store.replay(tenant, id, run_id, shared.clock.now()).await? {
+    let recording = Recording::begin(shared, cause);
+    match shared.store.replay(tenant, id, run_id, recording.trace.clone(), shared.clock.now()).await? {
         Replay::Recorded(queued, replay_of) => {
-            tracing::info!(%tenant, task_id = %queued.task_id, %run_id, %replay_of, "run.replayed");
+            let trace = recording.trace.as_ref();
+            let trace_id = trace.map_or_else(|| TraceId::of_run(run_id), |trace| trace.trace_id);
+            tracing::info!(%tenant, task_id = %queued.task_id, %run_id, %trace_id, %replay_of, "run.replayed");
+            recording.end(shared, Some(tenant), iter::once((tenant, &queued.task_id, run_id)));
             shared.enqueue(Some(queued));
             Ok(Repeated { run_id, replay_of })
         }
@@ -122,6 +140,7 @@ async fn redrive(
     tenant: &TenantId,
     filter: DeadFilter,
     limit: u32,
+    cause: Option<TraceContext>,
 ) -> Result<RedriveReport, RunnerError> {
     let mut report = RedriveReport { is_more: true, ..RedriveReport::default() };
     let mut after = None;
@@ -130,7 +149,11 @@ async fn redrive(
         let kept = shared.open_tenant(tenant)?;
         let _room = shared.room(&kept, usize::try_from(wanted).unwrap_or(usize::MAX))?;
         let runs = (0..wanted).map(|_| shared.ids.next(RunId::new)).collect();
-        let done = shared.store.redrive(tenant, filter.clone(), after, runs, shared.clock.now()).await?;
+        let recording = Recording::begin(shared, cause.clone());
+        let (trace, now) = (recording.trace.clone(), shared.clock.now());
+        let done = shared.store.redrive(tenant, filter.clone(), after, runs, trace, now).await?;
+        let repeated = done.queued.iter().map(|run| (&run.tenant, &run.task_id, run.run_id));
+        recording.end(shared, Some(tenant), repeated);
         let redriven = u32::try_from(done.queued.len()).unwrap_or(u32::MAX);
         let matched = redriven + done.events_gone;
         report.matched += matched;

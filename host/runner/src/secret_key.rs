@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use innkeeper_model::id::TenantId;
+use innkeeper_store::StoredSecret;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
@@ -63,6 +64,12 @@ impl SecretKey {
         let payload = Payload { msg: secret.as_bytes(), aad: &place };
         let sealed = self.cipher().encrypt(&nonce.into(), payload).expect("a secret is short enough");
         [&nonce[..], &sealed].concat()
+    }
+
+    /// Whether this is the key that a stored secret was encrypted with.
+    #[must_use]
+    pub fn fits(&self, secret: &StoredSecret) -> bool {
+        self.open(&secret.tenant, &secret.key, &secret.ciphertext).is_ok()
     }
 
     /// Decrypts what [`SecretKey::seal`] made.

@@ -58,6 +58,8 @@ mod tests {
             limits: LimitWishes::default(),
             is_one_off: false,
             on_failure: None,
+            trace: None,
+            replay_of: None,
             rate_left: None,
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use innkeeper_model::id::Digest;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::config::{StoredSecret, some_secret};
 use crate::connection::{is_ours, schema_known};
 use crate::{StoreError, value::Columns as _};
 
@@ -54,6 +55,10 @@ pub struct Check {
     pub orphans: Vec<(&'static str, u64)>,
     /// Every plugin version.
     pub versions: BTreeSet<Digest>,
+    /// How many secrets are stored.
+    pub secrets: u64,
+    /// One of them, to try a key on.
+    pub some_secret: Option<StoredSecret>,
 }
 
 impl Check {
@@ -105,6 +110,8 @@ pub fn check(database: &Path) -> Result<Check, StoreError> {
         )?,
         orphans: if is_current { orphans(&connection)? } else { Vec::new() },
         versions: if is_current { versions(&connection)? } else { BTreeSet::new() },
+        secrets: if is_current { secrets(&connection)? } else { 0 },
+        some_secret: if is_current { some_secret(&connection)? } else { None },
     })
 }
 
@@ -124,6 +131,10 @@ fn orphans(connection: &Connection) -> Result<Vec<(&'static str, u64)>, StoreErr
         }
     }
     Ok(found)
+}
+
+fn secrets(connection: &Connection) -> Result<u64, StoreError> {
+    Ok(connection.query_row("SELECT count(*) FROM config WHERE isSecret", [], |row| row.get(0))?)
 }
 
 fn versions(connection: &Connection) -> Result<BTreeSet<Digest>, StoreError> {

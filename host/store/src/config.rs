@@ -2,7 +2,7 @@
 
 use innkeeper_model::id::TenantId;
 use innkeeper_model::time::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::value::Columns as _;
 use crate::{Store, StoreError};
@@ -150,20 +150,20 @@ impl Store {
     /// # Errors
     /// Those of the store.
     pub async fn some_secret(&self) -> Result<Option<StoredSecret>, StoreError> {
-        self.read(|connection| {
-            let sql =
-                "SELECT tenant, key, ciphertext FROM config WHERE isSecret ORDER BY tenant, key LIMIT 1";
-            let found = connection.query_row(sql, [], |row| {
-                Ok(StoredSecret {
-                    tenant: row.parsed("tenant")?,
-                    key: row.plain("key")?,
-                    ciphertext: row.plain("ciphertext")?,
-                })
-            });
-            Ok(found.optional()?)
-        })
-        .await
+        self.read(some_secret).await
     }
+}
+
+pub(crate) fn some_secret(connection: &Connection) -> Result<Option<StoredSecret>, StoreError> {
+    let sql = "SELECT tenant, key, ciphertext FROM config WHERE isSecret ORDER BY tenant, key LIMIT 1";
+    let found = connection.query_row(sql, [], |row| {
+        Ok(StoredSecret {
+            tenant: row.parsed("tenant")?,
+            key: row.plain("key")?,
+            ciphertext: row.plain("ciphertext")?,
+        })
+    });
+    Ok(found.optional()?)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<ConfigEntry> {
@@ -176,8 +176,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ConfigEntry> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::*;
     use crate::{Durability, Location};
 

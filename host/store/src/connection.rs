@@ -21,6 +21,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/0006_replays.sql")),
     M::up(include_str!("migrations/0007_checks.sql")),
     M::up(include_str!("migrations/0008_plugin_concurrency.sql")),
+    M::up(include_str!("migrations/0009_traces.sql")),
 ];
 
 /// Where the database is.

@@ -4,6 +4,7 @@ use innkeeper_model::execution::FailureKind;
 use innkeeper_model::id::{ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::trace::TraceContext;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
 use crate::queued::QueuedRun;
@@ -55,7 +56,7 @@ pub struct Redriven {
 }
 
 impl Store {
-    /// Records a new run with what the dead run of this execution was given.
+    /// Records a new run with what the dead run of this execution was given. `trace` is what led to the wish.
     ///
     /// # Errors
     /// Those of the store.
@@ -64,6 +65,7 @@ impl Store {
         tenant: &TenantId,
         id: ExecutionId,
         run_id: RunId,
+        trace: Option<TraceContext>,
         now: Timestamp,
     ) -> Result<Replay, StoreError> {
         let tenant = tenant.clone();
@@ -75,7 +77,7 @@ impl Store {
             };
             match dead.replayed_by {
                 Some(run) => Ok(Replay::Replayed(run)),
-                None => again(connection, &tenant, &dead, run_id, now),
+                None => again(connection, &tenant, &dead, run_id, trace.as_ref(), now),
             }
         })
         .await
@@ -98,7 +100,7 @@ impl Store {
     }
 
     /// Runs dead runs again, those that started first to begin with: as many as there are ids for new runs, of those
-    /// after `after`, in one transaction.
+    /// after `after`, in one transaction. `trace` is what led to the wish.
     ///
     /// # Errors
     /// Those of the store; then none is run again.
@@ -108,6 +110,7 @@ impl Store {
         filter: DeadFilter,
         after: Option<ExecutionId>,
         runs: Vec<RunId>,
+        trace: Option<TraceContext>,
         now: Timestamp,
     ) -> Result<Redriven, StoreError> {
         let tenant = tenant.clone();
@@ -116,7 +119,7 @@ impl Store {
             let mut redriven = Redriven::default();
             for (dead, run_id) in chosen(connection, &tenant, &filter, after, limit)?.iter().zip(runs) {
                 redriven.last = Some(dead.execution);
-                match again(connection, &tenant, dead, run_id, now)? {
+                match again(connection, &tenant, dead, run_id, trace.as_ref(), now)? {
                     Replay::Recorded(queued, _) => redriven.queued.push(queued),
                     Replay::EventGone => redriven.events_gone += 1,
                     _ => {}
@@ -227,6 +230,7 @@ fn again(
     tenant: &TenantId,
     dead: &Dead,
     run_id: RunId,
+    trace: Option<&TraceContext>,
     now: Timestamp,
 ) -> Result<Replay, StoreError> {
     if dead.event_is_gone {
@@ -238,6 +242,7 @@ fn again(
         data: dead.data.clone(),
         scheduled_at: dead.scheduled_at,
         hops: dead.hops,
+        trace: trace.cloned(),
         ..Origin::new(TriggerKind::Manual)
     };
     let Some(queued) = target.insert_run(connection, run_id, &origin, now)? else {

@@ -7,6 +7,7 @@ use innkeeper_model::id::{EventId, ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::EventName;
+use innkeeper_model::trace::TraceContext;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use crate::record::Consequences;
@@ -31,6 +32,8 @@ pub struct NewEvent {
     pub source: Option<RunId>,
     /// Names the publication: a second one with the same key answers as the first did.
     pub idempotency_key: Option<String>,
+    /// What led to it.
+    pub trace: Option<TraceContext>,
     /// The tasks that listen to it, each with the id of the run it gets.
     pub listeners: Vec<(TaskId, RunId)>,
     /// Whether its tenant has no room for the runs: then each listener is noted as skipped.
@@ -94,8 +97,9 @@ pub(crate) fn record(
     }
     let id = event.id.to_string();
     let sql =
-        "INSERT INTO events (tenant, id, event, data, publishedAt, hops, runs, sourceRunId, idempotencyKey)
-        VALUES (:tenant, :id, :event, :data, :now, :hops, :runs, :source, :key)";
+        "INSERT INTO events (tenant, id, event, data, publishedAt, hops, runs, sourceRunId, idempotencyKey,
+            trace)
+        VALUES (:tenant, :id, :event, :data, :now, :hops, :runs, :source, :key, :trace)";
     connection.prepare_cached(sql)?.execute(named_params! {
         ":tenant": tenant.as_str(),
         ":id": id,
@@ -106,6 +110,7 @@ pub(crate) fn record(
         ":runs": event.listeners.len(),
         ":source": event.source.map(|run| run.to_string()),
         ":key": event.idempotency_key,
+        ":trace": event.trace.as_ref().map(ToString::to_string),
     })?;
     let then = fan_out(connection, tenant, event, executions, now)?;
     let made = then.queued.len() + then.started.len();
@@ -130,6 +135,7 @@ fn fan_out(
         event: Some(event.event.to_string()),
         data: event.data.clone(),
         hops: event.hops,
+        trace: event.trace.clone(),
         ..Origin::new(TriggerKind::Event)
     };
     let mut then = Consequences::default();

@@ -1,7 +1,8 @@
 //! The tables `task_executions` and `logs`: the audit trail.
 
 use innkeeper_model::execution::{Execution, ExecutionStatus, LogLine};
-use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
+use innkeeper_model::id::{ExecutionId, RunId, TaskId, TenantId};
+use innkeeper_model::trace::TraceId;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use crate::value::Columns as _;
@@ -103,6 +104,7 @@ fn list(
 }
 
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Execution> {
+    let run_id: RunId = row.parsed("runId")?;
     Ok(Execution {
         id: row.parsed("id")?,
         task_id: row.parsed("taskId")?,
@@ -111,7 +113,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Execution> {
         completed_at: row.parsed_option("completedAt")?,
         error: row.plain("error")?,
         attempt: row.plain("attempt")?,
-        run_id: row.parsed("runId")?,
+        run_id,
         kind: row.parsed_option("kind")?,
         trigger: row.parsed("trigger")?,
         event: row.plain("event")?,
@@ -120,5 +122,6 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Execution> {
         receipt: row.json("receipt")?,
         plugin: row.parsed("plugin")?,
         plugin_digest: row.parsed("pluginDigest")?,
+        trace_id: row.parsed_option("traceId")?.unwrap_or_else(|| TraceId::of_run(run_id)),
     })
 }

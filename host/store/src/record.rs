@@ -3,6 +3,7 @@
 use innkeeper_model::id::{ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::trace::TraceContext;
 
 use crate::queued::QueuedRun;
 use crate::run::Claimed;
@@ -22,6 +23,14 @@ pub struct Consequences {
     pub cancelled: Vec<ExecutionId>,
 }
 
+impl Consequences {
+    /// The runs that were made, whether they wait or have been claimed: whose they are, their task and their id.
+    pub fn recorded(&self) -> impl Iterator<Item = (&TenantId, &TaskId, RunId)> {
+        let waiting = self.queued.iter().map(|run| (&run.tenant, &run.task_id, run.run_id));
+        waiting.chain(self.started.iter().map(|run| (&run.tenant, &run.task_id, run.run_id)))
+    }
+}
+
 /// A manual start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManualRun {
@@ -33,6 +42,8 @@ pub struct ManualRun {
     pub event: Option<String>,
     /// The data to hand over, as JSON text.
     pub data: Option<String>,
+    /// What led to it.
+    pub trace: Option<TraceContext>,
 }
 
 impl Store {
@@ -51,8 +62,8 @@ impl Store {
             let Some(mut target) = Target::find(connection, &tenant, &manual.task_id)? else {
                 return Ok(None);
             };
-            let origin =
-                Origin { event: manual.event, data: manual.data, ..Origin::new(TriggerKind::Manual) };
+            let ManualRun { event, data, trace, .. } = manual;
+            let origin = Origin { event, data, trace, ..Origin::new(TriggerKind::Manual) };
             target.insert_run(connection, manual.run_id, &origin, now)
         })
         .await

@@ -12,6 +12,7 @@ use innkeeper_model::run::TriggerKind;
 use innkeeper_model::task::{Overlap, RateLimit};
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::EventName;
+use innkeeper_model::trace::TraceContext;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::rate::Pass;
@@ -112,6 +113,10 @@ pub struct Claimed {
     pub is_one_off: bool,
     /// The event to publish if the run ends failed.
     pub on_failure: Option<EventName>,
+    /// What led to the run; `None` if its trace begins with it.
+    pub trace: Option<TraceContext>,
+    /// The run that this one repeats.
+    pub replay_of: Option<RunId>,
     /// How many more executions the task's rate limit lets start now; `None` if it has none.
     pub rate_left: Option<u32>,
 }
@@ -174,7 +179,9 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
             r.eventId, r.taskId, r.trigger, coalesce(e.event, r.event), coalesce(e.data, r.data), r.scheduledAt,
             r.attempt, r.firstStartedAt, r.requeues, r.hops, r.plugin, r.pluginDigest, t.metadata, t.retryPolicy,
             t.limits, t.cron IS NULL AND t.onEvent IS NULL, r.conflicts, EXISTS (SELECT 1 FROM suspects), t.onFailure,
-            (SELECT p.concurrency FROM plugins p WHERE p.tenant = r.tenant AND p.name = r.plugin)
+            (SELECT p.concurrency FROM plugins p WHERE p.tenant = r.tenant AND p.name = r.plugin),
+            coalesce(e.trace, r.trace), CASE r.trigger WHEN 'manual' THEN (
+                SELECT d.runId FROM dead_runs d WHERE d.tenant = r.tenant AND d.replayedBy = r.id) END
         FROM runs r JOIN tasks t ON t.tenant = r.tenant AND t.id = r.taskId
             LEFT JOIN events e ON e.tenant = r.tenant AND e.id = r.eventId
         WHERE r.tenant = ?1 AND r.id = ?2 AND r.state = 'queued'";
@@ -263,6 +270,8 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         is_one_off: row.plain(22)?,
         conflicts: row.plain(23)?,
         on_failure: row.parsed_option(25)?,
+        trace: row.parsed_option(26)?,
+        replay_of: row.parsed_option(27)?,
         rate_left: None,
     })
 }
@@ -285,8 +294,8 @@ pub(crate) fn insert_execution(
 ) -> Result<(), StoreError> {
     let sql =
         "INSERT INTO task_executions (tenant, id, taskId, status, startedAt, attempt, runId, trigger, event,
-            eventId, scheduledAt, plugin, pluginDigest)
-        VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+            eventId, scheduledAt, plugin, pluginDigest, traceId)
+        VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     connection.prepare_cached(sql)?.execute(params![
         claimed.tenant.as_str(),
         claimed.execution_id.to_string(),
@@ -300,6 +309,7 @@ pub(crate) fn insert_execution(
         claimed.scheduled_at.map(|at| at.to_string()),
         claimed.plugin.as_str(),
         claimed.digest.to_string(),
+        claimed.trace.as_ref().map(|trace| trace.trace_id.to_string()),
     ])?;
     Ok(())
 }

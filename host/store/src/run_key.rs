@@ -47,8 +47,12 @@ impl Store {
             }
             let task = manual.task_id;
             let Some(mut target) = Target::find(connection, &tenant, &task)? else { return Ok(None) };
-            let origin =
-                Origin { event: manual.event, data: manual.data, ..Origin::new(TriggerKind::Manual) };
+            let origin = Origin {
+                event: manual.event,
+                data: manual.data,
+                trace: manual.trace,
+                ..Origin::new(TriggerKind::Manual)
+            };
             let queued = target.insert_run(connection, manual.run_id, &origin, now)?;
             keep(connection, &tenant, (&task, &key), manual.run_id, now)?;
             Ok(queued.map(ManualStart::Recorded))

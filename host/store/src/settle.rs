@@ -83,6 +83,8 @@ pub struct Settled {
     pub then: Consequences,
     /// Whether the alert was published: the run has ended failed.
     pub alerted: bool,
+    /// Whether the run has ended failed.
+    pub run_failed: bool,
     /// Whether the task was a one-off that is done and has been cleaned up.
     pub task_removed: bool,
     /// Why the execution failed although its handler succeeded: a write met something else than it relied on.
@@ -201,6 +203,7 @@ fn fail_run(
         let Settlement { tenant, run_id, execution_id, completed_at, .. } = settlement;
         settled.dead_bytes = dead::note(connection, tenant, *run_id, *execution_id, *kind, *completed_at)?;
     }
+    settled.run_failed = true;
     end_run(connection, settlement)?;
     let Some(alert) = &settlement.alert else { return Ok(()) };
     settled.alerted = true;

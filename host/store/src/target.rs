@@ -9,6 +9,7 @@ use innkeeper_model::run::TriggerKind;
 use innkeeper_model::task::Overlap;
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::{EventName, TopicPattern};
+use innkeeper_model::trace::TraceContext;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use crate::StoreError;
@@ -50,11 +51,13 @@ pub(crate) struct Origin {
     pub(crate) data: Option<String>,
     pub(crate) scheduled_at: Option<Timestamp>,
     pub(crate) hops: u32,
+    /// What led to it. That of an event run stands in `events`, likewise.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Origin {
     pub(crate) fn new(trigger: TriggerKind) -> Self {
-        Self { trigger, event_id: None, event: None, data: None, scheduled_at: None, hops: 0 }
+        Self { trigger, event_id: None, event: None, data: None, scheduled_at: None, hops: 0, trace: None }
     }
 }
 
@@ -148,9 +151,9 @@ impl Target {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let sql = "INSERT INTO runs (tenant, id, taskId, state, trigger, eventId, event, data, scheduledAt,
-                recordedAt, readyAt, hops, plugin, pluginDigest, firstStartedAt, executionId)
+                recordedAt, readyAt, hops, plugin, pluginDigest, firstStartedAt, executionId, trace)
             VALUES (:tenant, :id, :task, :state, :trigger, :eventId, :event, :data, :scheduledAt,
-                :now, :now, :hops, :plugin, :digest, :firstStartedAt, :execution)
+                :now, :now, :hops, :plugin, :digest, :firstStartedAt, :execution, :trace)
             ON CONFLICT (tenant, taskId, scheduledAt) WHERE trigger = 'schedule' DO NOTHING";
         let stands_in_events = origin.event_id.is_some();
         let now = now.to_string();
@@ -170,6 +173,7 @@ impl Target {
             ":digest": self.digest.to_string(),
             ":firstStartedAt": execution_id.is_some().then_some(&now),
             ":execution": execution_id.map(|id| id.to_string()),
+            ":trace": origin.trace.as_ref().filter(|_| !stands_in_events).map(ToString::to_string),
         })?;
         self.is_busy = true;
         Ok(inserted == 1)
@@ -200,6 +204,9 @@ impl Target {
             limits: self.limits,
             is_one_off: self.is_one_off,
             on_failure: self.on_failure.clone(),
+            trace: origin.trace.clone(),
+            // Repetitions are manual starts, which wait to be claimed.
+            replay_of: None,
             rate_left: None,
         }
     }

@@ -20,5 +20,6 @@ fn echo(event: Option<String>, data: Option<Value>) -> Result<Value, Failure> {
         "metadata": context::metadata::<Value>()?,
         "tenant": execution.tenant,
         "pluginDigest": execution.plugin_digest,
+        "traceparent": context::traceparent(),
     }))
 }

@@ -45,6 +45,9 @@ values! {
     ExecutionId = {"type": "string", "format": "uuid"};
     RunId = {"type": "string", "format": "uuid", "description": "The same for all attempts of a run."};
     EventId = {"type": "string", "format": "uuid"};
+    TraceId = {"type": "string", "pattern": "^[0-9a-f]{32}$",
+        "description": "The trace that it is part of (W3C Trace Context): its caller's, or else one that began with its run.",
+        "examples": ["0af7651916cd43dd8448eb211c80319c"]};
     TaskStatusName = {"type": "string", "enum": (TaskStatus::ALL.map(TaskStatus::as_str))};
     TaskTypeName = {"type": "string", "enum": ["schedule", "event"]};
     BackoffName = {"type": "string", "enum": ["fixed", "exponential"]};

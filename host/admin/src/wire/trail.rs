@@ -4,6 +4,7 @@ use innkeeper_model::execution::{self, ExecutionStatus, FailureKind, LogLine, Re
 use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId};
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::trace::TraceId;
 use innkeeper_runner::{self as runner, bus};
 use innkeeper_store::{self as store};
 use serde::Serialize;
@@ -46,6 +47,8 @@ pub(crate) struct Execution {
     plugin: PluginName,
     #[schema(value_type = values::Digest)]
     plugin_digest: Digest,
+    #[schema(value_type = values::TraceId)]
+    trace_id: TraceId,
 }
 
 impl From<execution::Execution> for Execution {
@@ -67,6 +70,7 @@ impl From<execution::Execution> for Execution {
             receipt: execution.receipt,
             plugin: execution.plugin,
             plugin_digest: execution.plugin_digest,
+            trace_id: execution.trace_id,
         }
     }
 }
@@ -102,7 +106,7 @@ impl From<store::TrailEntry> for TrailEntry {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ExecutionEnded {
     #[serde(flatten)]
-    execution: Execution,
+    entry: TrailEntry,
     /// What it logged, in order.
     #[schema(value_type = Vec<values::LogLine>)]
     logs: Vec<LogLine>,
@@ -110,7 +114,14 @@ pub(crate) struct ExecutionEnded {
 
 impl From<&bus::ExecutionEnded> for ExecutionEnded {
     fn from(ended: &bus::ExecutionEnded) -> Self {
-        Self { execution: ended.execution.clone().into(), logs: ended.logs.clone() }
+        let entry = TrailEntry {
+            execution: ended.execution.clone().into(),
+            r#final: ended.ends_run,
+            replay_of: ended.replay_of,
+            // It has only just ended.
+            replayed_by: None,
+        };
+        Self { entry, logs: ended.logs.clone() }
     }
 }
 

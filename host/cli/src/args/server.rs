@@ -46,8 +46,8 @@ pub struct ServeArgs {
     /// `INNKEEPER_SECRET_KEY`, or else that of the file secret.key in the data directory, which is made if need be.
     #[arg(long, value_name = "FILE")]
     pub secret_key_file: Option<PathBuf>,
-    /// File of settings, in TOML: `[server]`, `[limits]`, `[quotas]`, `[egress]`, `[retention]`, `[http]`, `[sandbox]`,
-    /// `[metrics]`.
+    /// File of settings, in TOML: `[server]`, `[limits]`, `[quotas]`, `[egress]`, `[retention]`, `[http]`, `[streams]`,
+    /// `[sandbox]`, `[metrics]`, `[telemetry]`.
     #[arg(long, env = "INNKEEPER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

@@ -4,6 +4,8 @@ mod check;
 mod file;
 mod secret_key;
 mod settings;
+mod streams;
+mod telemetry;
 mod token;
 mod value;
 
@@ -23,8 +25,9 @@ use innkeeper_store::Durability;
 pub(crate) use self::check::check;
 pub use self::file::check_keys;
 pub(crate) use self::file::line_of;
-pub(crate) use self::secret_key::read as read_secret_key;
+pub(crate) use self::secret_key::{find as find_secret_key, read as read_secret_key};
 pub use self::settings::{Given, Origin, SETTINGS, Setting, Settings};
+pub use self::telemetry::TelemetryConfig;
 
 use crate::args::ServeArgs;
 
@@ -52,6 +55,8 @@ pub struct ServerConfig {
     pub sandbox: SandboxConfig,
     /// The admin API's, with the token that clients must show; without one everybody is let in who can connect.
     pub admin: AdminConfig,
+    /// How the runner's spans are exported, if they are.
+    pub telemetry: Option<TelemetryConfig>,
 }
 
 /// Where a server keeps its data.
@@ -102,6 +107,7 @@ impl ServerConfig {
                 ..SandboxConfig::default()
             },
             admin: AdminConfig::default(),
+            telemetry: None,
         }
     }
 
@@ -115,7 +121,8 @@ impl ServerConfig {
             path => Some(token::read(Path::new(path))?),
         };
         let directory = PathBuf::from(&settings.get("server.dataDir").text);
-        let runner = runner(settings)?;
+        let (telemetry, spans) = telemetry::resolve(settings)?.unzip();
+        let runner = RunnerConfig { spans, ..runner(settings)? };
         let config = Self {
             listen: settings.read("server.listen", parse_listen)?,
             storage: if memory { Storage::Memory } else { Storage::Directory(directory) },
@@ -123,7 +130,8 @@ impl ServerConfig {
             ballast_bytes: settings.bytes("server.ballast")?,
             log_format: settings.read("server.logFormat", parse_log_format)?,
             sandbox: sandbox(settings, &runner)?,
-            admin: admin(settings, token)?,
+            admin: streams::readers(settings, admin(settings, token)?)?,
+            telemetry,
             runner,
         };
         refuse_open_door(config.listen, config.admin.token.is_some())?;
@@ -147,6 +155,8 @@ fn runner(settings: &Settings) -> anyhow::Result<RunnerConfig> {
             every: settings.duration("retention.every")?,
         },
         metric_tenants_max: usize::try_from(settings.count("metrics.tenants", 0, 10_000)?)?,
+        feeds: streams::feeds(settings)?,
+        spans: None,
         shutdown_grace: settings.duration("server.shutdownGrace")?,
         quotas: quotas(settings)?,
         secret_key: secret_key::find(
@@ -327,6 +337,13 @@ mod tests {
             ("server.timezone", "Europe/Roma", "Europe/Rome"),
             ("limits.memory", "much", "such as 64MiB"),
             ("retention.skips", "0s", "must be more than nothing"),
+            (
+                "streams.heartbeat",
+                "1m",
+                "streams.heartbeat (INNKEEPER_STREAMS_HEARTBEAT): `1m` must be at most 30s",
+            ),
+            ("streams.readers", "0", "it must be 1 to 65536"),
+            ("telemetry.otlpEndpoint", "here", "`here` must be the URL of a collector"),
         ] {
             let message = format!("{:#}", resolve(&[(key, value)], None).expect_err("a refusal"));
             assert!(message.contains(expected), "{key}: {message}");

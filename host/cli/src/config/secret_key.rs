@@ -12,7 +12,7 @@ const VARIABLE: &str = "INNKEEPER_SECRET_KEY";
 ///
 /// # Errors
 /// The file cannot be read, or what was found is no key.
-pub(super) fn find(file: Option<&Path>) -> anyhow::Result<Option<SecretKey>> {
+pub(crate) fn find(file: Option<&Path>) -> anyhow::Result<Option<SecretKey>> {
     if let Some(path) = file {
         return read(path).map(Some);
     }

@@ -22,7 +22,7 @@ const fn setting(key: &'static str, variable: &'static str, default: &'static st
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 52] = [
+pub const SETTINGS: [Setting; 60] = [
     setting("server.listen", "INNKEEPER_LISTEN", super::LISTEN_DEFAULT),
     setting("server.dataDir", "INNKEEPER_DATA_DIR", super::DATA_DIR_DEFAULT),
     setting("server.durability", "INNKEEPER_DURABILITY", "full"),
@@ -70,11 +70,19 @@ pub const SETTINGS: [Setting; 52] = [
     setting("http.uploads", "INNKEEPER_HTTP_UPLOADS", "4"),
     setting("http.writeTimeout", "INNKEEPER_HTTP_WRITE_TIMEOUT", "30s"),
     setting("http.drainTimeout", "INNKEEPER_HTTP_DRAIN_TIMEOUT", "10s"),
+    setting("streams.messages", "INNKEEPER_STREAMS_MESSAGES", "4096"),
+    setting("streams.bytes", "INNKEEPER_STREAMS_BYTES", "4MiB"),
+    setting("streams.readers", "INNKEEPER_STREAMS_READERS", "256"),
+    setting("streams.readersPerTenant", "INNKEEPER_STREAMS_READERS_PER_TENANT", "32"),
+    setting("streams.heartbeat", "INNKEEPER_STREAMS_HEARTBEAT", "15s"),
     setting("sandbox.threads", "INNKEEPER_SANDBOX_THREADS", ""),
     setting("sandbox.compilations", "INNKEEPER_SANDBOX_COMPILATIONS", "2"),
     setting("sandbox.cache", "INNKEEPER_SANDBOX_CACHE", "2GiB"),
     setting("sandbox.loaded", "INNKEEPER_SANDBOX_LOADED", "512MiB"),
     setting("metrics.tenants", "INNKEEPER_METRICS_TENANTS", "100"),
+    setting("telemetry.otlpEndpoint", "INNKEEPER_TELEMETRY_OTLP_ENDPOINT", ""),
+    setting("telemetry.serviceName", "INNKEEPER_TELEMETRY_SERVICE_NAME", "innkeeper"),
+    setting("telemetry.queue", "INNKEEPER_TELEMETRY_QUEUE", "8192"),
 ];
 
 /// Where a value comes from.

@@ -159,6 +159,7 @@ fn padded(text: String, column: &mut usize) -> String {
 mod tests {
     use innkeeper_model::execution::{ExecutionStatus, FailureKind, Receipt};
     use innkeeper_model::id::{Digest, ExecutionId, RunId};
+    use innkeeper_model::trace::TraceId;
 
     use super::*;
 
@@ -191,9 +192,10 @@ mod tests {
             }),
             plugin: "greeter".parse().expect("a name"),
             plugin_digest: Digest::of(b""),
+            trace_id: TraceId::of_run(RunId::new(DUE, [0; 10])),
         };
         let line = LogLine { at: at(5), level: LogLevel::Info, message: "Good day\u{1b}[2J".to_owned() };
-        ExecutionEnded { execution, logs: vec![line] }
+        ExecutionEnded { execution, ends_run: false, replay_of: None, logs: vec![line] }
     }
 
     fn printer() -> Printer {

@@ -14,6 +14,7 @@ use innkeeper_model::sandbox::{
     ConfigValue, Invocation, KeyValueChange, KeyValueWrite, Outcome, Report, Sandbox as _, StateError,
     StateReader,
 };
+use innkeeper_model::trace::TraceContext;
 use innkeeper_sandbox::WasmSandbox;
 use serde_json::{Map, Value, json};
 
@@ -84,11 +85,13 @@ impl Occasion {
         let now = SystemClock.now();
         let mut unique = [0; 10];
         unique[6..].copy_from_slice(&number.to_be_bytes());
+        let (run_id, execution_id) = (RunId::new(now, unique), ExecutionId::new(now, unique));
         let invocation = Invocation {
             tenant: TenantId::default_tenant(),
             task_id: "plugin:run".parse().unwrap_or_else(|_| unreachable!("it is a valid id")),
-            run_id: RunId::new(now, unique),
-            execution_id: ExecutionId::new(now, unique),
+            run_id,
+            execution_id,
+            trace: TraceContext::of_execution(None, run_id, execution_id, false),
             plugin: "plugin".parse().unwrap_or_else(|_| unreachable!("it is a valid name")),
             digest: self.digest,
             attempt: 1,

@@ -30,6 +30,10 @@ impl context::Host for View<'_> {
             ),
         }
     }
+
+    fn traceparent(&mut self) -> Option<String> {
+        self.0.map(|invocation| invocation.trace.traceparent())
+    }
 }
 
 fn execution(invocation: &Invocation) -> Execution {
@@ -57,5 +61,6 @@ mod tests {
     fn there_is_no_execution_while_a_component_is_tried() {
         let error = View(None).current().expect_err("nothing is executed");
         assert!(error.to_string().contains("only the handler has one"), "{error}");
+        assert_eq!(View(None).traceparent(), None);
     }
 }

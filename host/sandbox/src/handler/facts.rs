@@ -39,5 +39,16 @@ fn fixed(invocation: &Invocation) -> Vec<(&'static str, String)> {
 /// The facts as environment variables, such as `INNKEEPER_RUN_ID`.
 pub(super) fn environment(state: &State, input: &Input) -> Vec<(String, String)> {
     let variable = |name: &str| format!("INNKEEPER_{}", name.replace('-', "_").to_uppercase());
-    facts(state, input).into_iter().map(|(name, value)| (variable(name), value)).collect()
+    let ours = facts(state, input).into_iter().map(|(name, value)| (variable(name), value));
+    let trace = trace(state).into_iter().map(|(name, value)| (name.to_uppercase(), value));
+    ours.chain(trace).collect()
+}
+
+/// Where the execution stands in a trace, by the names that W3C Trace Context gives to header fields.
+pub(super) fn trace(state: &State) -> Vec<(&'static str, String)> {
+    let Some(invocation) = &state.invocation else { return Vec::new() };
+    let trace = &invocation.trace;
+    let mut fields = vec![("traceparent", trace.traceparent())];
+    fields.extend(trace.tracestate().map(|state| ("tracestate", state.to_owned())));
+    fields
 }

@@ -109,6 +109,9 @@ fn request(state: &State, input: &Input) -> Result<Request<WasiBody>, http::Erro
         let name = HeaderName::try_from(format!("innkeeper-{name}"))?;
         request = request.header(name, HeaderValue::from_bytes(value.as_bytes())?);
     }
+    for (name, value) in facts::trace(state) {
+        request = request.header(name, value);
+    }
     let body = Full::new(body.unwrap_or_default()).map_err(|never: Infallible| match never {});
     request.body(body.boxed_unsync())
 }

@@ -13,6 +13,7 @@ use innkeeper_model::sandbox::{
     Invocation, Outcome, Report, Sandbox as _, StateError, StateReader, StopReason,
 };
 use innkeeper_model::time::Timestamp;
+use innkeeper_model::trace::TraceContext;
 use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
 use tokio::sync::oneshot;
 
@@ -87,6 +88,12 @@ pub fn invocation(component: &[u8]) -> Invocation {
         scheduled_at: None,
         started_at: START,
         metadata: None,
+        trace: TraceContext::of_execution(
+            None,
+            RunId::new(START, [1; 10]),
+            ExecutionId::new(START, [2; 10]),
+            false,
+        ),
         event: None,
         data: None,
         limits: Limits { fuel: 100_000_000, ..Limits::DEFAULT },

@@ -3,6 +3,7 @@
 use super::super::bodies::RedriveRequest;
 use super::super::values::LogLine;
 use super::Draft;
+use super::tasks::{TRACE, TRACE_STATE};
 use crate::executions::{OfAll, OfTask};
 use crate::paging::NumberedQuery;
 use crate::wire::{RedriveAnswer, Repeated, TrailEntry};
@@ -41,6 +42,8 @@ pub(super) fn add(draft: &mut Draft) {
     draft
         .operation(EXECUTIONS, ("post", "/v1/executions/{id}/replay"), "replayExecution", "Starts a run like the one that ended as failed with this execution.")
         .more("It gets the same event and data. A run is repeated once; its repetition may be repeated in turn.")
+        .header("traceparent", TRACE)
+        .header("tracestate", TRACE_STATE)
         .answers::<Repeated>(202, "The new run is stored.")
         .problems(&[409])
         .done();
@@ -51,6 +54,8 @@ pub(super) fn add(draft: &mut Draft) {
             "redriveExecutions",
             "Starts runs like those that ended as failed and that nobody has repeated.",
         )
+        .header("traceparent", TRACE)
+        .header("tracestate", TRACE_STATE)
         .body::<RedriveRequest>(false)
         .answers::<RedriveAnswer>(202, "The new runs are stored.")
         .answers::<RedriveAnswer>(200, "They were only counted.")

@@ -11,6 +11,11 @@ use crate::tasks::{Count, SkipQuery, TaskQuery};
 use crate::upcoming::WindowQuery;
 use crate::wire::{DueTime, DueTimes, Preview, Published, Skip, Started, Task, TaskAndWhy, Upcoming};
 
+/// What is said of the headers of W3C Trace Context.
+pub(super) const TRACE: &str =
+    "The trace that the runs are to be part of (W3C Trace Context). One that is not valid is ignored.";
+pub(super) const TRACE_STATE: &str = "Handed on with `traceparent`.";
+
 const TASKS: &str = "tasks";
 const KEY: &str =
     "Names the request: a second one with the same key answers as the first did, and does nothing.";
@@ -88,6 +93,8 @@ fn control(draft: &mut Draft) {
         .operation(TASKS, ("post", "/v1/tasks/{id}/run"), "runTask", "Starts a task now.")
         .more("The run of a paused task waits until it is resumed.")
         .header("Idempotency-Key", KEY)
+        .header("traceparent", TRACE)
+        .header("tracestate", TRACE_STATE)
         .body::<StartRequest>(false)
         .answers::<Started>(202, "The run is stored.")
         .done();
@@ -140,6 +147,8 @@ fn events(draft: &mut Draft) {
         .operation("events", ("post", "/v1/events"), "publishEvents", "Publishes an event, or several, all or none.")
         .more("Each becomes a run of every task that listens to it. An array may hold 10,000; the key of the header names each with its number.")
         .header("Idempotency-Key", KEY)
+        .header("traceparent", TRACE)
+        .header("tracestate", TRACE_STATE)
         .body::<Publications>(true)
         .answers_with(202, "They and their runs are stored. The answer has the form of the body.", "application/json", answer)
         .done();
@@ -159,7 +168,7 @@ fn events(draft: &mut Draft) {
 }
 
 const STREAM: &str = "Server-sent events with `id`, `event` and `data` (JSON). `event`: an event was published \
-    (`{id, event, data, publishedAt}`). `task`: a task changed (`{taskId, change}`). `execution`: an execution ended (as \
+    (`{id, event, data, publishedAt, traceId}`). `task`: a task changed (`{taskId, change}`). `execution`: an execution ended (as \
     `GET /v1/executions/{id}` shows it, with its `logs`). `ready` comes first. `reset` says that the id to go on from is not \
     known any more and something may be missing; `dropped` that the reader was too slow, and is the last. A comment shows \
     now and then that the stream is there.";

@@ -19,6 +19,7 @@ use innkeeper_model::grants::Grants;
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::limits::Limits;
 use innkeeper_model::sandbox::Invocation;
+use innkeeper_model::trace::TraceContext;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError};
@@ -105,6 +106,7 @@ impl Client {
             grants: invocation.map(|invocation| Arc::clone(&invocation.grants)).unwrap_or_default(),
             plugin: invocation.map(|invocation| invocation.plugin.clone()),
             tenant: invocation.map(|invocation| invocation.tenant.clone()),
+            trace: invocation.map(|invocation| invocation.trace.clone()),
             limits: *limits,
             meter: Arc::clone(&meter),
             log: Log { logs: logs.clone(), shared: Arc::clone(shared) },
@@ -132,6 +134,7 @@ struct Hooks {
     /// `None` while a component is tried: nothing is granted then.
     plugin: Option<PluginName>,
     tenant: Option<TenantId>,
+    trace: Option<TraceContext>,
     limits: Limits,
     meter: Arc<Meter>,
     log: Log,
@@ -146,13 +149,16 @@ impl Hooks {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<Exchange, Refusal> {
-        let (target, request) = request::check(request)?;
+        let (target, mut request) = request::check(request)?;
         if !self.grants.http.iter().any(|grant| grant.allows(target.is_tls, &target.host, target.port)) {
             return Err(Refusal::denied(&target, self.plugin.as_ref()));
         }
         if !self.meter.admit_request() {
             let message = format!("an execution may make {} requests", self.limits.egress_requests);
             return Err(Refusal::new(Error::ConnectionLimitReached, &target, &message));
+        }
+        if let Some(trace) = &self.trace {
+            request::put_into(trace, request.headers_mut());
         }
         let timeouts = Timeouts::within(options, self.limits.timeout);
         let (meter, tenant) = (Arc::clone(&self.meter), self.tenant.clone());

@@ -5,6 +5,7 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use innkeeper_model::grants::{HttpGrant, is_host};
 use innkeeper_model::id::PluginName;
+use innkeeper_model::trace::TraceContext;
 use wasmtime_wasi_http::Error;
 
 /// Header fields of one request.
@@ -29,6 +30,9 @@ const HOP_BY_HOP: [HeaderName; 11] = [
     HeaderName::from_static("proxy-authorization"),
     HeaderName::from_static("proxy-connection"),
 ];
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Where a request goes, and how it is called in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +113,19 @@ pub(super) fn check<B>(request: Request<B>) -> Result<(Target, Request<B>), Refu
     *made.uri_mut() = path.parse::<Uri>().map_err(|_| Refusal::silent(Error::HttpRequestUriInvalid))?;
     *made.headers_mut() = headers(parts.headers, &target);
     Ok((target, made))
+}
+
+/// Makes a request part of a trace, unless the guest has said of which.
+pub(super) fn put_into(trace: &TraceContext, headers: &mut HeaderMap) {
+    if headers.contains_key(TRACEPARENT) {
+        return;
+    }
+    let state = trace.tracestate().map(str::to_owned).filter(|_| !headers.contains_key(TRACESTATE));
+    for (name, value) in [(TRACEPARENT, Some(trace.traceparent())), (TRACESTATE, state)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
 }
 
 fn target(uri: &Uri, method: &Method) -> Result<Target, Error> {
@@ -204,6 +221,20 @@ mod tests {
         let (_, made) = checked("GET", "http://[2001:DB8::1]:8080", &[]).expect("a request");
         assert_eq!(made.headers()[HOST], "[2001:db8::1]:8080");
         assert_eq!(made.uri(), "/");
+    }
+
+    #[test]
+    fn a_request_is_part_of_the_trace_unless_the_guest_says_otherwise() {
+        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let trace: TraceContext = format!("{text} a=1").parse().expect("a context");
+        let mut headers = HeaderMap::new();
+        put_into(&trace, &mut headers);
+        assert_eq!(headers[TRACEPARENT], text);
+        assert_eq!(headers[TRACESTATE], "a=1");
+        let mut own = HeaderMap::from_iter([(TRACEPARENT, HeaderValue::from_static("own"))]);
+        put_into(&trace, &mut own);
+        assert_eq!(own.len(), 1);
+        assert_eq!(own[TRACEPARENT], "own");
     }
 
     #[test]
