@@ -101,6 +101,7 @@ impl From<RunnerError> for Problem {
             RunnerError::Quarantined(_) => Self::new(StatusCode::CONFLICT, "quarantined", error.to_string()),
             RunnerError::QuotaExceeded(exceeded) => Self::quota_exceeded(&exceeded),
             RunnerError::ShuttingDown => Self::shutting_down(),
+            RunnerError::File(_) => Self::internal(error.to_string()),
             RunnerError::Store(error) => error.into(),
         }
     }

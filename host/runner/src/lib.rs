@@ -10,8 +10,10 @@
 mod task_runner;
 
 mod alerts;
+mod apply;
 mod audit;
 mod config_values;
+mod declaration;
 mod define;
 mod dispatch;
 mod dry_run;
@@ -35,6 +37,7 @@ mod replay;
 mod retention;
 mod schedules;
 mod slots;
+mod staged;
 mod state;
 mod tasks;
 mod tenant_status;
@@ -54,6 +57,10 @@ pub mod library;
 pub mod secret_key;
 
 pub use config::RunnerConfig;
+pub use declaration::{
+    ApplyPlan, Declaration, DeclaredPlugin, DeclaredTask, DeclaredValue, PlannedPlugin, PlannedTask, PlannedValue,
+    PlannedVersion,
+};
 pub use define::define_limits;
 pub use error::RunnerError;
 pub use feed::{Follower, Heard, InvalidPosition, Position};
@@ -65,6 +72,7 @@ pub use query::TaskStats;
 pub use replay::{RedriveReport, Repeated};
 pub use retention::{Pruned, Retention};
 pub use secret_key::SecretKey;
+pub use staged::StagedComponent;
 pub use task_runner::TaskRunner;
 pub use tenants::TenantView;
 pub use tokens::Caller;

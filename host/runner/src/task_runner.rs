@@ -22,6 +22,7 @@ use crate::policies::Policies;
 use crate::quarantine::Suspects;
 use crate::retention::PrunedCounters;
 use crate::schedules::Schedules;
+use crate::staged::Staged;
 use crate::state::{Shared, StoredState};
 use crate::tenants::Tenants;
 use crate::tokens::Tokens;
@@ -164,6 +165,7 @@ async fn share(
         suspects: Suspects::default(),
         config,
         policies: Policies::load(&store).await?,
+        staged: Staged::default(),
         state_reader: Arc::new(StoredState { store: store.clone(), secret_key }),
         store,
         sandbox,
