@@ -24,7 +24,8 @@ use crate::router::Api;
 use crate::uploads::Turn;
 use crate::wire;
 
-const MEDIA_TYPE: &str = "application/wasm";
+/// What a component is sent as.
+pub(crate) const MEDIA_TYPE: &str = "application/wasm";
 
 /// Makes the component in the body the plugin's active version. A dry run only says whether it would be taken.
 pub(crate) async fn upload(
@@ -122,7 +123,7 @@ fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
 }
 
 /// Waits for a turn and receives the component, both within the time for uploads.
-async fn receive(api: &Api, tenant: &TenantId, request: Request) -> Result<(Turn, Arc<[u8]>), Problem> {
+pub(crate) async fn receive(api: &Api, tenant: &TenantId, request: Request) -> Result<(Turn, Arc<[u8]>), Problem> {
     let receiving = async {
         let Ok(turn) = api.uploads.turn(tenant).await else {
             body::discard(request, BodyLimit { timeout: REFUSED_TIMEOUT, ..api.upload }).await;
