@@ -13,12 +13,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Tenant;
+use crate::body;
 use crate::openapi::values;
 use crate::plugins::{MEDIA_TYPE, receive};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Api;
-use crate::body;
 
 /// A component that waits.
 #[derive(Serialize, ToSchema)]

@@ -147,9 +147,19 @@ mod tests {
         let problems = problems.expect_err("it is wrong");
         let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
         for expected in [
-            "prun", "presets[0].nam", "presets[0].name", "presets[0].cron", "plugins[0].name", "plugins[0].digest",
-            "plugins[0].grants.http[0]", "plugins[0].grants.kv", "plugins[0].limits.feul", "plugins[1]",
-            "config[0].key", "tasks[0].retryPolicy.maxAttempts", "tasks[1]",
+            "prun",
+            "presets[0].nam",
+            "presets[0].name",
+            "presets[0].cron",
+            "plugins[0].name",
+            "plugins[0].digest",
+            "plugins[0].grants.http[0]",
+            "plugins[0].grants.kv",
+            "plugins[0].limits.feul",
+            "plugins[1]",
+            "config[0].key",
+            "tasks[0].retryPolicy.maxAttempts",
+            "tasks[1]",
         ] {
             assert!(fields.contains(&expected), "{expected}: {fields:?}");
         }

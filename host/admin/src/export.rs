@@ -85,7 +85,8 @@ pub(crate) async fn export(
 ) -> Result<impl IntoResponse, Problem> {
     let runner = &api.runner;
     let is_first = after.is_none();
-    let mut tasks = runner.tasks(&tenant, TaskFilter { after, limit: limit + 1, ..TaskFilter::default() }).await?;
+    let mut tasks =
+        runner.tasks(&tenant, TaskFilter { after, limit: limit + 1, ..TaskFilter::default() }).await?;
     let is_more = tasks.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     tasks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next_cursor = tasks.last().filter(|_| is_more).map(|task| task.definition.id.to_string());

@@ -123,7 +123,11 @@ fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
 }
 
 /// Waits for a turn and receives the component, both within the time for uploads.
-pub(crate) async fn receive(api: &Api, tenant: &TenantId, request: Request) -> Result<(Turn, Arc<[u8]>), Problem> {
+pub(crate) async fn receive(
+    api: &Api,
+    tenant: &TenantId,
+    request: Request,
+) -> Result<(Turn, Arc<[u8]>), Problem> {
     let receiving = async {
         let Ok(turn) = api.uploads.turn(tenant).await else {
             body::discard(request, BodyLimit { timeout: REFUSED_TIMEOUT, ..api.upload }).await;

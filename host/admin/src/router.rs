@@ -19,8 +19,9 @@ use crate::problem::Problem;
 use crate::streams::{self, Seats};
 use crate::uploads::Uploads;
 use crate::{
-    apply, audit, backup, components, configuration, events, executions, export, framing, gate, grants, health, limits, metrics,
-    openapi, plugins, replays, schedules, status, tasks, tenants, tokens, upcoming, values, versions,
+    apply, audit, backup, components, configuration, events, executions, export, framing, gate, grants,
+    health, limits, metrics, openapi, plugins, replays, schedules, status, tasks, tenants, tokens, upcoming,
+    values, versions,
 };
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.

@@ -40,7 +40,8 @@ pub(crate) fn text(prompt: &str, is_secret: bool) -> Result<String, Failure> {
     Ok(without_line_end(text))
 }
 
-fn without_line_end(mut text: String) -> String {
+/// The text without the one line end after it.
+pub(crate) fn without_line_end(mut text: String) -> String {
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

@@ -25,11 +25,7 @@ impl TaskRunner {
     /// # Errors
     /// [`RunnerError::Invalid`] with everything that is wrong, in fields such as `tasks[3].cron`, or if more would change
     /// than can be changed at once.
-    pub async fn plan(
-        &self,
-        tenant: &TenantId,
-        declaration: Declaration,
-    ) -> Result<ApplyPlan, RunnerError> {
+    pub async fn plan(&self, tenant: &TenantId, declaration: Declaration) -> Result<ApplyPlan, RunnerError> {
         let plan = self.find_changes(tenant, declaration).await?;
         if plan.len() > CHANGES_MAX {
             let message = format!(
@@ -199,4 +195,3 @@ fn not_uploaded(planned: &PlannedPlugin) -> RunnerError {
     let message = format!("the component `{}` of `{}` was not uploaded", planned.digest, planned.name);
     RunnerError::Invalid(vec![FieldError::new("plugins", "unknown_component", message)])
 }
-

@@ -58,8 +58,8 @@ pub mod secret_key;
 
 pub use config::RunnerConfig;
 pub use declaration::{
-    ApplyPlan, Declaration, DeclaredPlugin, DeclaredTask, DeclaredValue, PlannedPlugin, PlannedTask, PlannedValue,
-    PlannedVersion,
+    ApplyPlan, Declaration, DeclaredPlugin, DeclaredTask, DeclaredValue, PlannedPlugin, PlannedTask,
+    PlannedValue, PlannedVersion,
 };
 pub use define::define_limits;
 pub use error::RunnerError;

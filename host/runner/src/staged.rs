@@ -170,7 +170,8 @@ mod tests {
     #[test]
     fn what_waits_longest_makes_room_and_nobody_elses() {
         let staged = Staged::default();
-        let (ours, theirs): (TenantId, TenantId) = (TenantId::default_tenant(), "acme".parse().expect("an id"));
+        let (ours, theirs): (TenantId, TenantId) =
+            (TenantId::default_tenant(), "acme".parse().expect("an id"));
         let keep = |tenant: &TenantId, name, size, at| {
             staged.keep(tenant, component(name, size, at), tempfile::tempfile().expect("a file"));
         };

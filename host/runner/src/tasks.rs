@@ -66,7 +66,8 @@ impl TaskRunner {
     ) -> Result<Vec<Result<Task, RunnerError>>, RunnerError> {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
-        let defined: Vec<_> = configs.into_iter().map(|config| self.define(tenant, config, &BTreeMap::new())).collect();
+        let defined: Vec<_> =
+            configs.into_iter().map(|config| self.define(tenant, config, &BTreeMap::new())).collect();
         let valid: Vec<_> = defined.iter().filter_map(|defined| defined.as_ref().ok().cloned()).collect();
         self.0.admit_stored(&kept, tasks(valid.len())).await?;
         let mut stored = self.0.store.create_tasks(tenant, valid).await?.into_iter();

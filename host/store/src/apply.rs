@@ -8,8 +8,8 @@ use rusqlite::{Connection, params};
 
 use crate::plugin_policy::PluginPolicy;
 use crate::{
-    Deleted, NewTask, PluginVersion, Preset, Replaced, Store, StoreError, StoredConfig, config, control, plugin,
-    plugin_policy, preset, task,
+    Deleted, NewTask, PluginVersion, Preset, Replaced, Store, StoreError, StoredConfig, config, control,
+    plugin, plugin_policy, preset, task,
 };
 
 /// Changes that are made together, in the order of the fields.
@@ -141,7 +141,8 @@ fn activate(
     digest: &Digest,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let sql = "UPDATE plugins SET activeDigest = ?3, updatedAt = ?4 WHERE tenant = ?1 AND name = ?2 AND EXISTS
+    let sql =
+        "UPDATE plugins SET activeDigest = ?3, updatedAt = ?4 WHERE tenant = ?1 AND name = ?2 AND EXISTS
         (SELECT 1 FROM plugin_versions WHERE tenant = ?1 AND plugin = ?2 AND digest = ?3)";
     let values = params![tenant.as_str(), name.as_str(), digest.to_string(), now.to_string()];
     Ok(connection.prepare_cached(sql)?.execute(values)? == 1)

@@ -160,9 +160,9 @@ pub enum Command {
     /// Compile one component from standard input to standard output. For the host itself, which speaks to it in its own way.
     #[command(hide = true, name = COMPILE_VERB)]
     CompileComponent,
-    /// Bring a server to what files declare: plugins and tasks. Shows the difference first.
+    /// Bring a tenant to what files declare, all of it or nothing. Shows the difference first.
     Apply(ApplyArgs),
-    /// Write the plugins and tasks of a server into a folder, in the form that `apply` reads.
+    /// Write what a tenant has into a folder, in the form that `apply` reads.
     Export(ExportArgs),
     /// Copy the database of a running server into a file.
     Backup(BackupArgs),

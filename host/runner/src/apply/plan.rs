@@ -60,7 +60,8 @@ impl TaskRunner {
         problems.repeated("plugins", "name", plugins.iter().map(|plugin| plugin.name.as_str()));
         problems.repeated("config", "key", config.iter().map(|value| value.key.as_str()));
         problems.repeated("tasks", "id", tasks.iter().map(|task| task.config.id.as_str()));
-        let mut plan = ApplyPlan { presets: self.plan_presets(&presets, &mut problems).await?, ..ApplyPlan::default() };
+        let mut plan =
+            ApplyPlan { presets: self.plan_presets(&presets, &mut problems).await?, ..ApplyPlan::default() };
         if prune {
             self.plan_deletions(tenant, (&plugins, &config, &tasks), &mut plan).await?;
         }
@@ -259,7 +260,8 @@ mod tests {
     fn a_secret_is_compared_without_being_shown() {
         let (tenant, key) = (TenantId::default_tenant(), SecretKey::generate());
         let sealed = StoredConfig::Secret(key.seal(&tenant, "k", "s3cret"));
-        let same = |stored: &StoredConfig, value, secret, key| is_same(stored, (value, secret), (&tenant, "k"), key);
+        let same =
+            |stored: &StoredConfig, value, secret, key| is_same(stored, (value, secret), (&tenant, "k"), key);
         assert!(same(&sealed, "s3cret", true, Some(&key)));
         assert!(!same(&sealed, "other", true, Some(&key)));
         assert!(!same(&sealed, "s3cret", false, Some(&key)), "it is to be plain");

@@ -51,6 +51,9 @@ pub(super) fn add(draft: &mut Draft) {
             "Shows what a tenant has, in the form in which it is declared.",
         )
         .query::<TaskPage>()
-        .answers::<export::Answer>(200, "A page of it. Components are to be had at `/v1/plugins/{name}/component`.")
+        .answers::<export::Answer>(
+            200,
+            "A page of it. Components are to be had at `/v1/plugins/{name}/component`.",
+        )
         .done();
 }
