@@ -15,6 +15,11 @@ use crate::{
 /// Runs the command line of this process. Wrong usage is answered by the parser itself, with exit code 2.
 #[must_use]
 pub fn main() -> ExitCode {
+    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        // Whatever else asks for colours.
+        console::set_colors_enabled(false);
+        console::set_colors_enabled_stderr(false);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return answer(&error),

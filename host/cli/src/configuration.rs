@@ -34,7 +34,7 @@ pub(crate) async fn run(verb: ValueVerb, client: &Client, output: Output) -> Res
         ValueVerb::Set(set) => store(set, client, output).await?,
         ValueVerb::Delete { key } => {
             let answer = client.delete(&["config", &key]).await?;
-            output.answer(&answer, |_| format!("{key} is deleted"))?;
+            output.done(&answer, |_| format!("{key} is deleted"))?;
         }
     }
     Ok(())
@@ -50,7 +50,7 @@ async fn store(set: SetConfig, client: &Client, output: Output) -> Result<(), Fa
     let (is_new, entry) = client.put(&["config", &key], &[], &body).await?;
     let what = if secret { "the secret" } else { "the value" };
     let done = if is_new { "new" } else { "replaced" };
-    output.answer(&entry, |_| {
+    output.done(&entry, |_| {
         format!(
             "{what} {key} is set ({done})\na plugin that is to read it needs the grant: \
              innkeeper plugin allow NAME config={key}"

@@ -31,7 +31,7 @@ pub(crate) async fn allow(
     output: Output,
 ) -> Result<(), Failure> {
     let grants = extend(name, more, client).await?;
-    output.answer(&grants, describe)?;
+    output.done(&grants, describe)?;
     Ok(())
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn deny(
         eprintln!("{} was not granted", absent.entry);
     }
     let (_, grants) = client.put(&path(name), &[], &grants).await?;
-    output.answer(&grants, describe)?;
+    output.done(&grants, describe)?;
     Ok(())
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn run(verb: KeyValueVerb, client: &Client, output: Output) -> 
         KeyValueVerb::Set(set) => store(set, client, output).await?,
         KeyValueVerb::Delete { bucket, key } => {
             let answer = client.delete(&["kv", &bucket, &key]).await?;
-            output.answer(&answer, |_| format!("{key} is deleted from {bucket}"))?;
+            output.done(&answer, |_| format!("{key} is deleted from {bucket}"))?;
         }
     }
     Ok(())
@@ -62,8 +62,7 @@ async fn store(set: SetValue, client: &Client, output: Output) -> Result<(), Fai
     let is_new = client.put_bytes(&["kv", &bucket, &key], value).await?;
     let answer = json!({"bucket": bucket, "key": key, "size": bytes, "isNew": is_new});
     let done = if is_new { "new" } else { "replaced" };
-    output
-        .answer(&answer, |answer| format!("{key} is set in {bucket} ({}, {done})", size(&answer["size"])))?;
+    output.done(&answer, |answer| format!("{key} is set in {bucket} ({}, {done})", size(&answer["size"])))?;
     Ok(())
 }
 

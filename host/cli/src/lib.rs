@@ -26,6 +26,7 @@ mod apply;
 mod backup;
 mod client;
 mod configuration;
+mod event_file;
 mod events;
 mod executions;
 mod follow;

@@ -10,7 +10,8 @@ use crate::exit::Failure;
 use crate::output::{Column, Output, columns, count, fields, json_text, short_time, table, time};
 use crate::{executions, replays};
 
-const COLUMNS: [Column; 7] = [
+/// How tasks are listed.
+pub(crate) const COLUMNS: [Column; 7] = [
     Column::new("ID", |task| json_text(&task["id"])),
     Column::optional("TYPE", |task| json_text(&task["type"])),
     Column::new("TRIGGER", trigger),

@@ -8,6 +8,8 @@ mod operations;
 mod plugin;
 mod plugin_tools;
 mod preset;
+#[cfg(test)]
+mod reference;
 mod schedule;
 mod server;
 mod task;
