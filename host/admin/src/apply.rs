@@ -37,6 +37,7 @@ pub(crate) struct Answer {
 
 /// One thing that differs from what is declared.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AppliedChange)]
 pub(crate) struct Change {
     /// `create`, `change` or `delete`.
     action: &'static str,

@@ -8,8 +8,8 @@ use crate::args::{Cli, Command, CompletionsArgs, ConfigVerb};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::{
-    apply, backup, config, configuration, dev, doctor, events, executions, key_value, plugins, presets,
-    schedules, serve, tasks, tenants, tokens,
+    apply, audit, backup, config, configuration, dev, doctor, events, executions, key_value, plugins,
+    presets, schedules, serve, tasks, tenants, tokens,
 };
 
 /// Runs the command line of this process. Wrong usage is answered by the parser itself, with exit code 2.
@@ -83,6 +83,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore(args) => backup::restore(&args, output),
         Command::Doctor(args) => doctor::doctor(&args, output),
         Command::Completions(args) => Ok(completions(&args)?),
+        Command::Audit(args) => audit::list(&args, &client()?, output).await,
         Command::Stats => schedules::stats(&client()?, output).await,
         Command::CompileComponent => Ok(()),
     }

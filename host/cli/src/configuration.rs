@@ -44,7 +44,11 @@ async fn store(set: SetConfig, client: &Client, output: Output) -> Result<(), Fa
     let SetConfig { key, value, secret } = set;
     let value = match value {
         Some(value) => value,
-        None => input::text(&format!("value of {key}"), secret)?,
+        None => match input::text(&format!("value of {key}"), secret)? {
+            // More likely that nobody meant to write anything.
+            text if text.is_empty() => return Err(input::nothing()),
+            text => text,
+        },
     };
     let body = json!({"value": value, "secret": secret});
     let (is_new, entry) = client.put(&["config", &key], &[], &body).await?;

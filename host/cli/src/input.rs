@@ -20,6 +20,11 @@ pub(crate) fn bytes() -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Standard input had no value, which is no way to say that it is to be empty.
+pub(crate) fn nothing() -> Failure {
+    Failure::usage("no value was given; for one that is empty write '' after the key")
+}
+
 /// A text: asked for at a terminal, without showing it if it is secret; else all of standard input without the line end
 /// after it.
 ///

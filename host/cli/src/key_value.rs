@@ -56,7 +56,10 @@ async fn store(set: SetValue, client: &Client, output: Output) -> Result<(), Fai
         (None, Some(file)) => std::fs::read(&file)
             .with_context(|| format!("cannot read {}", file.display()))
             .map_err(Failure::Usage)?,
-        (None, None) => input::bytes()?,
+        (None, None) => match input::bytes()? {
+            bytes if bytes.is_empty() => return Err(input::nothing()),
+            bytes => bytes,
+        },
     };
     let bytes = value.len();
     let is_new = client.put_bytes(&["kv", &bucket, &key], value).await?;

@@ -23,6 +23,7 @@ pub mod config;
 pub mod dev;
 
 mod apply;
+mod audit;
 mod backup;
 mod client;
 mod configuration;
@@ -33,6 +34,7 @@ mod follow;
 mod input;
 mod key_value;
 mod output;
+mod plugin_limits;
 mod plugin_tools;
 mod plugins;
 mod presets;

@@ -36,7 +36,10 @@ pub(crate) async fn run(verb: TenantVerb, client: &Client, output: Output) -> Re
             output.list((tenants, false), &COLUMNS, "no tenants")?;
         }
         TenantVerb::Show { id } => {
-            let tenant = client.get(&["tenants", id.as_str()], &[]).await?;
+            let tenant = match &id {
+                Some(id) => client.get(&["tenants", id.as_str()], &[]).await?,
+                None => client.get(&["tenant"], &[]).await?,
+            };
             output.answer(&tenant, describe)?;
         }
         TenantVerb::Set { id, settings } => {

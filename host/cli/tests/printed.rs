@@ -180,6 +180,16 @@ const ANSWERS: &[(&str, u16, fn() -> Value)] = &[
         page(&[json!({"id": ID, "name": "ci", "tenant": "acme", "role": "writer", "lastUsedAt": null,
             "expiresAt": "2025-09-01T00:00:00.000Z"})])
     }),
+    (
+        "/v1/plugins/greeter/limits",
+        200,
+        || json!({"limits": {"timeout": "5s"}, "effectiveLimits": {"fuel": 1_000_000_000, "timeout": "5s"}}),
+    ),
+    ("/v1/tenant", 200, tenant),
+    ("/v1/audit", 200, || {
+        page(&[json!({"id": ID, "at": "2025-06-01T12:00:00.000Z", "actor": "ci", "method": "PUT",
+            "path": "/v1/tasks/weekly:report", "status": 200})])
+    }),
     ("/v1/presets", 200, || {
         page(&[
             json!({"name": "@daily", "cron": "0 0 * * *", "description": "Every day at midnight (00:00)"}),
@@ -225,6 +235,7 @@ fn plugins_and_what_they_keep_are_printed() {
         &["plugin", "list"],
         &["plugin", "get", "greeter"],
         &["plugin", "grants", "greeter"],
+        &["plugin", "limits", "greeter"],
         &["kv", "buckets"],
         &["kv", "list", "state"],
         &["config", "list"],
@@ -235,7 +246,13 @@ fn plugins_and_what_they_keep_are_printed() {
 
 #[test]
 fn tenants_and_tokens_are_printed() {
-    let commands: &[&[&str]] = &[&["tenant", "list"], &["tenant", "show", "acme"], &["token", "list"]];
+    let commands: &[&[&str]] = &[
+        &["tenant", "list"],
+        &["tenant", "show", "acme"],
+        &["tenant", "show"],
+        &["token", "list"],
+        &["audit"],
+    ];
     insta::assert_snapshot!(sessions(&server(ANSWERS), commands));
 }
 

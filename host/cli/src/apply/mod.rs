@@ -91,7 +91,7 @@ async fn upload_missing(
             refusals.push(component.locate(&problem.describe()));
         }
     }
-    if refusals.is_empty() { Ok(()) } else { Err(nothing_changed(&refusals)) }
+    if refusals.is_empty() { Ok(()) } else { Err(nothing_changed(refusals.len(), &refusals)) }
 }
 
 /// The outer error is that of the way to the server, the inner one its refusal.
@@ -115,8 +115,11 @@ async fn stage(
 fn refused(failure: Failure, declared: &Declared) -> Failure {
     match failure {
         Failure::Refused(problem) if problem.status == 422 => {
-            let located: Vec<_> = problem.errors.iter().map(|error| declared.locate(error)).collect();
-            nothing_changed(&located)
+            let mut located: Vec<_> = problem.errors.iter().map(|error| declared.locate(error)).collect();
+            let refusals = located.len();
+            // A secret without a text is refused where there is none yet.
+            located.extend(declared.notes.iter().cloned());
+            nothing_changed(refusals, &located)
         }
         Failure::Refused(problem) if problem.status == 412 => Failure::Failed(anyhow!(
             "something has changed on the server since it was compared, so nothing is changed; apply again"
@@ -125,6 +128,6 @@ fn refused(failure: Failure, declared: &Declared) -> Failure {
     }
 }
 
-fn nothing_changed(refusals: &[String]) -> Failure {
-    Failure::Failed(anyhow!("{} refused, nothing is changed\n{}", refusals.len(), refusals.join("\n")))
+fn nothing_changed(refusals: usize, lines: &[String]) -> Failure {
+    Failure::Failed(anyhow!("{refusals} refused, nothing is changed\n{}", lines.join("\n")))
 }

@@ -26,8 +26,8 @@ pub use apply::{ApplyArgs, ExportArgs};
 pub use configuration::{ConfigVerb, SetConfig, ValueVerb};
 pub use execution::{EventVerb, ExecutionVerb, Publish, Tail};
 pub use key_value::{KeyValueVerb, ListKeys, SetValue};
-pub use operations::{BackupArgs, CheckArgs, CompletionsArgs, DoctorArgs, RestoreArgs};
-pub use plugin::{Grant, GrantText, PluginVerb, Push};
+pub use operations::{AuditArgs, BackupArgs, CheckArgs, CompletionsArgs, DoctorArgs, RestoreArgs};
+pub use plugin::{Grant, GrantText, PluginLimits, PluginVerb, Push};
 pub use plugin_tools::{Build, Language, New, RunPlugin};
 pub use preset::{PresetVerb, SetPreset};
 pub use schedule::{Preview, ScheduleVerb};
@@ -159,6 +159,8 @@ pub enum Command {
     },
     /// Show counts over the tasks.
     Stats,
+    /// List who changed what of a tenant. For its administrators.
+    Audit(AuditArgs),
     /// Compile one component from standard input to standard output. For the host itself, which speaks to it in its own way.
     #[command(hide = true, name = COMPILE_VERB)]
     CompileComponent,

@@ -72,6 +72,9 @@ mod tests {
         let names = ["PATH", "INNKEEPER_URL", "INNKEEPER_LISTEN", "INNKEEPER_LISSEN"].map(str::to_owned);
         assert_eq!(unknown_variables(names.into_iter()), ["INNKEEPER_LISSEN"]);
         assert!(told("INNKEEPER_LISSEN").ends_with("no effect; did you mean INNKEEPER_LISTEN?"));
-        assert!(unknown_variables(["INNKEEPER_SECRET_KEY".to_owned()].into_iter()).is_empty(), "it has an effect");
+        assert!(
+            unknown_variables(["INNKEEPER_SECRET_KEY".to_owned()].into_iter()).is_empty(),
+            "it has an effect"
+        );
     }
 }
