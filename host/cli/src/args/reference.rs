@@ -100,10 +100,10 @@ fn written(argument: &Arg) -> String {
 /// Help ends without a full stop; sentences of a page do not.
 fn sentence(help: &str) -> String {
     let help = help.trim();
-    if help.ends_with(['.', '?', '!']) { help.to_owned() } else { format!("{help}.") }
+    if help.ends_with(['.', '?', '!', ']']) { help.to_owned() } else { format!("{help}.") }
 }
 
-/// To take over a change on purpose: `INSTA_UPDATE=always cargo test -p innkeeper reference`.
+/// To take over a change on purpose: `INSTA_UPDATE=always cargo test --workspace --lib -- reference`.
 #[test]
 fn the_page_is_what_the_command_line_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
