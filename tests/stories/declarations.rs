@@ -184,6 +184,13 @@ fn a_mistake_anywhere_leaves_everything_as_it_was() {
     declare(&folder, &DECLARED.replace("*/15 * * * *", "99 * * * *"));
     let said = stderr(&ask(&host, &["apply", "-f", path], &TOKEN));
     assert!(said.contains("innkeeper.toml:3:1: @quarter-hourly: `cron`"), "{said}");
+    let told: Value =
+        serde_json::from_str(&stderr(&ask(&host, &["apply", "-f", path, "--json"], &TOKEN))).expect("JSON");
+    let error = &told["errors"][0];
+    assert_eq!(
+        (&error["line"], &error["field"], &error["name"]),
+        (&json!(3), &json!("cron"), &json!("@quarter-hourly"))
+    );
     for list in ["plugins", "config", "tasks"] {
         assert_eq!(host.get(&format!("/v1/{list}")).body["items"], json!([]), "{list}");
     }

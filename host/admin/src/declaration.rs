@@ -124,7 +124,7 @@ fn parsed<T: FromStr<Err: Display>>(
 fn below(path: &str, mut problems: Vec<FieldError>) -> Vec<FieldError> {
     for problem in &mut problems {
         let field = format!("{path}{}", problem.field);
-        problem.field = field.trim_end_matches('.').to_owned();
+        field.trim_end_matches('.').clone_into(&mut problem.field);
     }
     problems
 }

@@ -1,5 +1,6 @@
 //! `config`: what plugins are configured with, secrets included.
 
+use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use crate::args::{SetConfig, ValueVerb};
@@ -29,6 +30,12 @@ pub(crate) async fn run(verb: ValueVerb, client: &Client, output: Output) -> Res
         }
         ValueVerb::Get { key } => {
             let entry = client.get(&["config", &key], &[]).await?;
+            if entry["isSecret"] == true && !output.is_json() {
+                // What stands for it must not be taken for it.
+                let message =
+                    format!("{key} is a secret: it can be set and deleted, and read by granted plugins only");
+                return Err(Failure::Failed(anyhow!(message)));
+            }
             output.answer(&entry, value)?;
         }
         ValueVerb::Set(set) => store(set, client, output).await?,

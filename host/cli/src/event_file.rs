@@ -87,12 +87,12 @@ fn parts(events: Vec<Line>) -> Vec<Vec<Line>> {
     let mut bytes = 0;
     for (line, event) in events {
         let size = event.to_string().len();
-        match parts.last_mut().filter(|part| part.len() < EVENTS_MAX && bytes + size <= BYTES_MAX) {
-            Some(part) => part.push((line, event)),
-            None => {
-                bytes = 0;
-                parts.push(vec![(line, event)]);
-            }
+        let last = parts.last_mut();
+        if let Some(part) = last.filter(|part| part.len() < EVENTS_MAX && bytes + size <= BYTES_MAX) {
+            part.push((line, event));
+        } else {
+            bytes = 0;
+            parts.push(vec![(line, event)]);
         }
         bytes += size;
     }

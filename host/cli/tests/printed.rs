@@ -9,8 +9,11 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+/// A path, and the status and the body with which it is answered.
+type Canned = (&'static str, u16, fn() -> Value);
+
 /// A server that answers each path with the same each time. It ends with the process.
-fn server(answers: &'static [(&'static str, u16, fn() -> Value)]) -> String {
+fn server(answers: &'static [Canned]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
@@ -21,7 +24,7 @@ fn server(answers: &'static [(&'static str, u16, fn() -> Value)]) -> String {
     url
 }
 
-fn answer(mut stream: TcpStream, answers: &[(&str, u16, fn() -> Value)]) {
+fn answer(mut stream: TcpStream, answers: &[Canned]) {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while !is_whole(&request) {
@@ -47,10 +50,10 @@ fn answer(mut stream: TcpStream, answers: &[(&str, u16, fn() -> Value)]) {
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let lengths = head
+    let mut lengths = head
         .lines()
         .filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    body.len() >= lengths.last().unwrap_or(0)
+    body.len() >= lengths.next_back().unwrap_or(0)
 }
 
 fn run(url: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -98,7 +101,7 @@ fn task() -> Value {
         "pauseReason": null, "onEvent": null, "after": null, "plugin": "greeter",
         "retryPolicy": {"maxAttempts": 3, "delay": "30s", "backoff": "exponential", "jitter": 0.0},
         "rateLimit": {"interval": "1m", "limit": 5, "strategy": "fixed", "overflow": "delay"}, "overlap": "skip",
-        "misfire": "runOnce", "concurrency": null, "limits": {"fuel": 1_000_000_000}, "expectWithin": "8d",
+        "misfire": "runOnce", "concurrency": null, "limits": {"fuel": 1_000_000_000, "memory": 67_108_864, "timeout": "30s"}, "expectWithin": "8d",
         "onFailure": "report:failed", "overdueSince": null, "waitingFor": "its next due time"})
 }
 
@@ -128,7 +131,7 @@ fn tenant() -> Value {
         "effectiveQuotas": {"tasks": 100}, "effectiveLimits": {"timeout": "5s"}})
 }
 
-const ANSWERS: &[(&str, u16, fn() -> Value)] = &[
+const ANSWERS: &[Canned] = &[
     ("/v1/tasks", 200, || {
         let event = json!({"id": "greet", "type": "event", "onEvent": "user:*", "plugin": "greeter", "status": "paused",
             "isPaused": true});
@@ -256,7 +259,7 @@ fn tenants_and_tokens_are_printed() {
     insta::assert_snapshot!(sessions(&server(ANSWERS), commands));
 }
 
-const REFUSALS: &[(&str, u16, fn() -> Value)] = &[
+const REFUSALS: &[Canned] = &[
     ("/v1/tasks", 422, || {
         json!({"type": "about:blank", "title": "Unprocessable Entity", "status": 422, "code": "invalid",
             "detail": "the request is wrong in 2 places", "errors": [

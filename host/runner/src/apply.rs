@@ -187,7 +187,6 @@ fn usage(plan: &ApplyPlan, batch: &Batch) -> TenantUsage {
         tasks: count(plan.tasks.iter().filter(|task| task.before.is_none()).count()),
         plugins: count(plan.plugins.iter().filter(|plugin| plugin.before.is_none()).count()),
         stored_bytes: bytes.sum(),
-        ..TenantUsage::default()
     }
 }
 

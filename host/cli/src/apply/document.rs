@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use innkeeper_model::id::Digest;
 use innkeeper_model::problem::{FieldError, nearest};
 use serde_json::{Map, Value, json};
 
+use super::mistake::{Mistake, Mistakes};
 use super::place::Places;
 use super::source::{self, Entry};
 use crate::input::without_line_end;
-use crate::output::printable;
 
 /// The lists of a declaration, by the sections of files that fill them.
 const LISTS: [(&str, &str); 4] =
@@ -26,7 +26,7 @@ pub(super) struct Declared {
     /// Components that are declared, each with its digest.
     pub(super) components: Vec<Component>,
     /// What whoever applies it should know.
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Mistake>,
 }
 
 /// Where something is declared.
@@ -38,10 +38,14 @@ struct Site {
 }
 
 impl Site {
-    fn at(&self, field: &str, what: &str) -> String {
-        let place = self.places.of(field);
-        let field = if field.is_empty() { String::new() } else { format!("`{field}` ") };
-        format!("{}:{place}: {}: {field}{}", self.path.display(), printable(&self.name), printable(what))
+    fn at(&self, field: &str, what: &str) -> Mistake {
+        Mistake {
+            file: Some(self.path.clone()),
+            place: Some(self.places.of(field)),
+            name: self.name.clone(),
+            field: field.to_owned(),
+            message: what.to_owned(),
+        }
     }
 }
 
@@ -56,21 +60,25 @@ pub(super) struct Component {
 
 impl Component {
     /// What is wrong with it, with its place.
-    pub(super) fn locate(&self, what: &str) -> String {
+    pub(super) fn locate(&self, what: &str) -> Mistake {
         self.site.at("path", what)
     }
 }
 
 impl Declared {
     /// What the server finds wrong with a field such as `tasks[3].cron`, with its place.
-    pub(super) fn locate(&self, problem: &FieldError) -> String {
+    pub(super) fn locate(&self, problem: &FieldError) -> Mistake {
         let found = problem.field.split_once('[').and_then(|(list, rest)| {
             let (index, field) = rest.split_once(']')?;
             let index: usize = index.parse().ok()?;
             let site = self.sites.iter().filter(|(of, _)| *of == list).nth(index)?;
             Some(site.1.at(field.trim_start_matches('.'), &problem.message))
         });
-        found.unwrap_or_else(|| format!("`{}` {}", problem.field, problem.message))
+        found.unwrap_or_else(|| Mistake {
+            field: problem.field.clone(),
+            message: problem.message.clone(),
+            ..Mistake::default()
+        })
     }
 
     fn add(&mut self, list: &'static str, body: Value, site: Site) {
@@ -93,10 +101,10 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Declared> {
     for file in &files {
         match read_file(file, &mut declared) {
             Ok(found) => mistakes.extend(found),
-            Err(error) => mistakes.push(format!("{error:#}")),
+            Err(error) => mistakes.push(error),
         }
     }
-    if mistakes.is_empty() { Ok(declared) } else { Err(anyhow!(mistakes.join("\n"))) }
+    if mistakes.is_empty() { Ok(declared) } else { Err(Mistakes { headline: None, all: mistakes }.into()) }
 }
 
 fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -114,15 +122,19 @@ fn is_document(path: &Path) -> bool {
 }
 
 /// Adds what a file declares. Gives its mistakes.
-fn read_file(path: &Path, declared: &mut Declared) -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let entries = source::read(&text).map_err(|error| anyhow!("{}:{error:#}", path.display()))?;
+fn read_file(path: &Path, declared: &mut Declared) -> Result<Vec<Mistake>, Mistake> {
+    let in_file = |mistake| Mistake { file: Some(path.to_owned()), ..mistake };
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| {
+        in_file(Mistake { message: format!("cannot be read: {error}"), ..Mistake::default() })
+    })?;
+    let entries = source::read(&text).map_err(in_file)?;
     let added = entries.into_iter().filter_map(|entry| add(path, entry, declared).err());
     Ok(added.collect())
 }
 
 /// Adds one thing, or says what is wrong with it.
-fn add(path: &Path, entry: Entry, declared: &mut Declared) -> Result<(), String> {
+fn add(path: &Path, entry: Entry, declared: &mut Declared) -> Result<(), Mistake> {
     let Entry { section, body, places } = entry;
     let Some((_, list)) = LISTS.into_iter().find(|(known, _)| *known == section) else { return Ok(()) };
     let name = ["id", "name", "key"].into_iter().find_map(|key| body[key].as_str());
@@ -142,9 +154,9 @@ fn add(path: &Path, entry: Entry, declared: &mut Declared) -> Result<(), String>
 }
 
 /// What is wrong, and with which field.
-type Mistake = (&'static str, String);
+type Wrong = (&'static str, String);
 
-fn whole(error: &anyhow::Error) -> Mistake {
+fn whole(error: &anyhow::Error) -> Wrong {
     ("", format!("{error:#}"))
 }
 
@@ -153,7 +165,7 @@ fn read_plugin(
     mut body: Value,
     site: &Site,
     declared: &mut Declared,
-) -> Result<Value, Mistake> {
+) -> Result<Value, Wrong> {
     check_keys(&body, &["name", "path", "grants", "limits"]).map_err(|error| whole(&error))?;
     let path = body["path"]
         .as_str()
@@ -177,7 +189,7 @@ fn read_value(
     mut body: Value,
     site: &Site,
     declared: &mut Declared,
-) -> Result<Value, Mistake> {
+) -> Result<Value, Wrong> {
     check_keys(&body, &["key", "value", "secret"]).map_err(|error| whole(&error))?;
     let secret = body["secret"].clone();
     if secret.is_null() {
@@ -267,10 +279,10 @@ mod tests {
             ("plugins[0].grants.http[0]", "b.toml:6:3: a: `grants.http[0]` is wrong"),
             ("tasks[1]", "b.toml:8:1: one: is wrong"),
         ] {
-            let located = declared.locate(&at(field));
+            let located = declared.locate(&at(field)).to_string();
             assert!(located.ends_with(expected), "{located}");
         }
-        assert_eq!(declared.locate(&at("body")), "`body` is wrong");
+        assert_eq!(declared.locate(&at("body")).to_string(), "`body` is wrong");
     }
 
     #[test]
@@ -284,12 +296,9 @@ mod tests {
             json!([{"key": "a", "value": "s3cret", "secret": true}, {"key": "b", "value": ""},
                 {"key": "c", "value": null, "secret": true}])
         );
-        assert_eq!(declared.notes.len(), 1);
-        assert!(
-            declared.notes[0].contains("x.toml:9:1: c: `secret` the variable INNKEEPER_TEST"),
-            "{:?}",
-            declared.notes
-        );
+        let notes: Vec<_> = declared.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].contains("x.toml:9:1: c: `secret` the variable INNKEEPER_TEST"), "{notes:?}");
     }
 
     #[test]

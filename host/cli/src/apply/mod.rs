@@ -3,16 +3,21 @@
 
 mod document;
 mod export;
+mod mistake;
 mod place;
 mod show;
 mod source;
+
+use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
 pub(crate) use self::export::export;
+pub(crate) use self::mistake::Mistakes;
 
 use self::document::{Component, Declared};
+use self::mistake::Mistake;
 use crate::args::ApplyArgs;
 use crate::client::Client;
 use crate::exit::Failure;
@@ -41,12 +46,12 @@ pub(crate) async fn apply(args: ApplyArgs, client: &Client, output: Output) -> R
     output.show(&show::describe(&changes))?;
     if !changes.is_empty() {
         let work = Work::start("changing", output.is_quiet());
-        let changed = client.apply(&body, Some(&tag)).await;
+        let answer = client.apply(&body, Some(&tag)).await;
         work.finish();
-        plan = changed.map_err(|failure| refused(failure, &declared))?.1;
+        plan = answer.map_err(|failure| refused(failure, &declared))?.1;
     }
-    let changed = plan["changes"].as_array().cloned().unwrap_or_default();
-    Ok(output.done(&shown(&changed, false), |_| show::sum(&changed, false))?)
+    let made = plan["changes"].as_array().cloned().unwrap_or_default();
+    Ok(output.done(&shown(&made, false), |_| show::sum(&made, false))?)
 }
 
 fn shown(changes: &[Value], is_dry: bool) -> Value {
@@ -73,14 +78,11 @@ async fn upload_missing(
     client: &Client,
     output: Output,
 ) -> Result<(), Failure> {
-    let missing: Vec<_> =
-        plan["missing"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let missing = plan["missing"].as_array().into_iter().flatten().filter_map(Value::as_str);
     // Two plugins may have one component.
-    let lacks = |digest: &str| declared.components.iter().find(|component| component.digest == digest);
-    let mut digests = missing.clone();
-    digests.sort_unstable();
-    digests.dedup();
-    let needed: Vec<_> = digests.into_iter().filter_map(lacks).collect();
+    let digests: BTreeSet<_> = missing.collect();
+    let of = |digest: &str| declared.components.iter().find(|component| component.digest == digest);
+    let needed: Vec<_> = digests.into_iter().filter_map(of).collect();
     let mut refusals = Vec::new();
     for (index, component) in needed.iter().enumerate() {
         let name = match needed.len() {
@@ -91,7 +93,7 @@ async fn upload_missing(
             refusals.push(component.locate(&problem.describe()));
         }
     }
-    if refusals.is_empty() { Ok(()) } else { Err(nothing_changed(refusals.len(), &refusals)) }
+    if refusals.is_empty() { Ok(()) } else { Err(nothing_changed(refusals.len(), refusals)) }
 }
 
 /// The outer error is that of the way to the server, the inner one its refusal.
@@ -119,7 +121,7 @@ fn refused(failure: Failure, declared: &Declared) -> Failure {
             let refusals = located.len();
             // A secret without a text is refused where there is none yet.
             located.extend(declared.notes.iter().cloned());
-            nothing_changed(refusals, &located)
+            nothing_changed(refusals, located)
         }
         Failure::Refused(problem) if problem.status == 412 => Failure::Failed(anyhow!(
             "something has changed on the server since it was compared, so nothing is changed; apply again"
@@ -128,6 +130,7 @@ fn refused(failure: Failure, declared: &Declared) -> Failure {
     }
 }
 
-fn nothing_changed(refusals: usize, lines: &[String]) -> Failure {
-    Failure::Failed(anyhow!("{refusals} refused, nothing is changed\n{}", lines.join("\n")))
+fn nothing_changed(refusals: usize, all: Vec<Mistake>) -> Failure {
+    let headline = Some(format!("{refusals} refused, nothing is changed"));
+    Failure::Failed(Mistakes { headline, all }.into())
 }

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use anyhow::{bail, ensure};
 use innkeeper_model::problem::nearest;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::mistake::Mistake;
 use super::place::{Place, Places, place_in};
 use crate::dev::manifest::to_json;
 
@@ -27,15 +27,22 @@ pub(super) struct Entry {
 /// What a text declares, in the order in which it stands there.
 ///
 /// # Errors
-/// It is neither TOML nor a JSON object, or has a section that is unknown; the message begins with the place.
-pub(super) fn read(text: &str) -> anyhow::Result<Vec<Entry>> {
+/// It is neither TOML nor a JSON object, or has a section that is unknown.
+pub(super) fn read(text: &str) -> Result<Vec<Entry>, Mistake> {
     let mut entries = if text.trim_start().starts_with('{') { json(text)? } else { toml(text)? };
     entries.sort_by_key(|entry| (entry.places.whole.line, entry.places.whole.column));
     Ok(entries)
 }
 
-fn toml(text: &str) -> anyhow::Result<Vec<Entry>> {
-    let file = DeTable::parse(text)?;
+fn wrong(place: Place, message: impl Into<String>) -> Mistake {
+    Mistake { place: Some(place), message: message.into(), ..Mistake::default() }
+}
+
+fn toml(text: &str) -> Result<Vec<Entry>, Mistake> {
+    let file = DeTable::parse(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        wrong(Place::of(text, start), format!("is no TOML: {}", error.message()))
+    })?;
     let mut entries = Vec::new();
     for (section, value) in file.get_ref() {
         let name = section.get_ref().as_ref();
@@ -47,11 +54,12 @@ fn toml(text: &str) -> anyhow::Result<Vec<Entry>> {
         for value in values {
             let whole = Place::of(text, value.span().start);
             let Some(table) = value.get_ref().as_table() else {
-                bail!("{whole}: `{name}` must be a table, written as [[{name}]]");
+                return Err(wrong(whole, format!("`{name}` must be a table, written as [[{name}]]")));
             };
             let mut places = Places::new(whole);
             places.note_table(text, table, "");
-            entries.push(Entry { section: name.to_owned(), body: to_json(plain(value.get_ref())?), places });
+            let plain = plain(value.get_ref()).map_err(|error| wrong(whole, error.to_string()))?;
+            entries.push(Entry { section: name.to_owned(), body: to_json(plain), places });
         }
     }
     Ok(entries)
@@ -80,15 +88,21 @@ fn plain(value: &DeValue<'_>) -> anyhow::Result<toml::Value> {
     })
 }
 
-fn json(text: &str) -> anyhow::Result<Vec<Entry>> {
+fn json(text: &str) -> Result<Vec<Entry>, Mistake> {
+    let no_json = |error: serde_json::Error| {
+        let place = Place { line: error.line().max(1), column: error.column().max(1) };
+        wrong(place, format!("is no JSON: {error}"))
+    };
     let mut entries = Vec::new();
-    for (section, value) in serde_json::from_str::<BTreeMap<String, &RawValue>>(text)? {
+    for (section, value) in serde_json::from_str::<BTreeMap<String, &RawValue>>(text).map_err(no_json)? {
         check_section(&section, place_in(text, value))?;
         let values = serde_json::from_str::<Vec<&RawValue>>(value.get()).unwrap_or_else(|_| vec![value]);
         for value in values {
             let whole = place_in(text, value);
-            let body: Value = serde_json::from_str(value.get())?;
-            ensure!(body.is_object(), "{whole}: `{section}` must be an object, or a list of objects");
+            let body: Value = serde_json::from_str(value.get()).map_err(no_json)?;
+            if !body.is_object() {
+                return Err(wrong(whole, format!("`{section}` must be an object, or a list of objects")));
+            }
             let mut places = Places::new(whole);
             places.note_json(text, value, "");
             entries.push(Entry { section: section.clone(), body, places });
@@ -97,13 +111,14 @@ fn json(text: &str) -> anyhow::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn check_section(name: &str, place: Place) -> anyhow::Result<()> {
+fn check_section(name: &str, place: Place) -> Result<(), Mistake> {
     if SECTIONS.contains(&name) {
         return Ok(());
     }
     if matches!(name, "grants" | "limits") {
-        bail!("{place}: `{name}` belong to a plugin: write [plugin.{name}] below its [[plugin]]");
+        let message = format!("`{name}` belong to a plugin: write [plugin.{name}] below its [[plugin]]");
+        return Err(wrong(place, message));
     }
     let near = nearest(name, SECTIONS).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    bail!("{place}: `{name}` is not a known section{near}")
+    Err(wrong(place, format!("`{name}` is not a known section{near}")))
 }
