@@ -54,6 +54,7 @@ fn main() {
         }
         if is_wanted("uploads") {
             uploads::measure(&mut table, size);
+        }
         if is_wanted("cancel") {
             cancel::measure(&mut table, size).await;
         }

@@ -61,6 +61,10 @@ fn a_secret_comes_from_standard_input_and_is_never_shown() {
     let read = done(&host, "", &["config", "get", "token", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&read).expect("JSON")["value"], Value::Null);
     assert!(![set, listed, read].concat().contains("s3cret"));
+    let (code, out, error) = type_in(&host, "", &["config", "get", "token"]);
+    assert!(code == Some(1) && out.is_empty() && error.contains("token is a secret"), "{out}{error}");
+    let (code, _, error) = type_in(&host, "", &["config", "set", "greeting"]);
+    assert!(code == Some(2) && error.contains("no value was given"), "{error}");
     let (code, _, error) = type_in(&host, "", &["config", "set", "token", "--secret", "on-the-command-line"]);
     assert!(code == Some(2) && error.contains("--secret"), "{error}");
     done(&host, "", &["config", "delete", "token"]);

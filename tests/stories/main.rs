@@ -6,6 +6,7 @@ mod components;
 mod configuration;
 mod crash;
 mod data_commands;
+mod declarations;
 mod documentation;
 mod doctor;
 mod effects;

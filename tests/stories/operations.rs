@@ -134,7 +134,7 @@ fn what_is_declared_is_brought_about_once_and_an_export_changes_nothing() {
         stdout(&first),
         stderr(&first)
     );
-    assert_eq!(stdout(&apply(&[])), "nothing differs\n");
+    assert_eq!(stdout(&apply(&[])), "nothing to change\n");
     host.create(&json!({"id": "other", "type": "event", "onEvent": "x", "plugin": "echo", "isPaused": true,
         "metadata": {"nothing": null}}));
     let export = TempDir::new().expect("a folder");
@@ -143,7 +143,7 @@ fn what_is_declared_is_brought_about_once_and_an_export_changes_nothing() {
     assert_eq!(code(&exported), Some(0), "{}", stderr(&exported));
     assert_eq!(code(&ask(&host, &["export", text(&place)])), Some(2), "it writes over nothing");
     let again = ask(&host, &["apply", "-f", text(&place), "--prune"]);
-    assert_eq!(stdout(&again), "nothing differs\n", "{}", stderr(&again));
+    assert_eq!(stdout(&again), "nothing to change\n", "{}", stderr(&again));
     let pruned = apply(&["--prune"]);
     assert!(stdout(&pruned).contains("- task other"), "{}", stdout(&pruned));
     assert_eq!(host.get("/v1/tasks/other").status, 404);
@@ -164,11 +164,11 @@ fn a_mistake_is_named_with_file_and_line_and_changes_nothing() {
     assert_eq!(code(&refused), Some(1));
     let said = stderr(&refused);
     let line = said.lines().find(|line| line.contains("retryPolicy.delay")).expect("the field");
-    assert!(line.contains("innkeeper.toml:20: nightly"), "{said}");
+    assert!(line.contains("innkeeper.toml:20:34: nightly: `retryPolicy.delay`"), "{said}");
     assert_eq!(host.get("/v1/plugins").body["items"], json!([]), "not even the plugin");
     let paused = declared("[[task]]\nid = 'a'\ntype = 'event'\nonEvent = 'x'\nplugin = 'none'");
     let unknown = ask(&host, &["apply", "-f", text(paused.path())]);
-    assert!(stderr(&unknown).contains("innkeeper.toml:9: a: `plugin`"), "{}", stderr(&unknown));
+    assert!(stderr(&unknown).contains("innkeeper.toml:9:1: a: `plugin`"), "{}", stderr(&unknown));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_task_that_somebody_paused_stays_so_unless_it_is_declared() {
     let folder = declared(TASKS);
     assert_eq!(code(&ask(&host, &["apply", "-f", text(folder.path()), "--quiet"])), Some(0));
     assert_eq!(stdout(&ask(&host, &["task", "pause", "hook", "--quiet"])), "");
-    assert_eq!(stdout(&ask(&host, &["apply", "-f", text(folder.path())])), "nothing differs\n");
+    assert_eq!(stdout(&ask(&host, &["apply", "-f", text(folder.path())])), "nothing to change\n");
     let waits = ask(&host, &["task", "run", "hook"]);
     assert!(stdout(&waits).contains("waits until it is resumed"), "{}", stdout(&waits));
     assert_eq!(host.delete("/v1/tasks/hook").status, 204);

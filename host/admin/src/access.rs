@@ -45,6 +45,10 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("GET", "/v1/plugins/{name}/grants", Reader),
     ("PUT", "/v1/plugins/{name}/grants", Admin),
     ("PATCH", "/v1/plugins/{name}/grants", Admin),
+    ("POST", "/v1/components", Admin),
+    // What a declaration changes may need more.
+    ("POST", "/v1/apply", Writer),
+    ("GET", "/v1/export", Reader),
     ("GET", "/v1/kv", Reader),
     ("GET", "/v1/kv/{bucket}", Reader),
     ("GET", "/v1/kv/{bucket}/{key}", Reader),

@@ -34,12 +34,17 @@ mod query;
 mod problem;
 mod wire;
 
+mod apply;
 mod audit;
+mod authored;
 mod backup;
+mod components;
 mod configuration;
+mod declaration;
 mod dry_run;
 mod events;
 mod executions;
+mod export;
 mod health;
 mod limits;
 mod metrics;

@@ -4,6 +4,7 @@
 //! It takes no part in answering anything else. Tests hold it against the router and against real answers.
 
 pub(crate) mod bodies;
+pub(crate) mod declaration;
 mod operation;
 mod parameters;
 mod problems;

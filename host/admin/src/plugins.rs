@@ -25,7 +25,8 @@ use crate::router::Api;
 use crate::uploads::Turn;
 use crate::{spool, wire};
 
-const MEDIA_TYPE: &str = "application/wasm";
+/// What a component is sent as.
+pub(crate) const MEDIA_TYPE: &str = "application/wasm";
 
 /// Makes the component in the body the plugin's active version. A dry run only says whether it would be taken.
 pub(crate) async fn upload(
@@ -123,7 +124,11 @@ fn check(request: &Request, name: &str) -> Result<PluginName, Problem> {
 }
 
 /// Waits for a turn and receives the component, both within the time for uploads.
-async fn receive(api: &Api, tenant: &TenantId, request: Request) -> Result<(Turn, Upload), Problem> {
+pub(crate) async fn receive(
+    api: &Api,
+    tenant: &TenantId,
+    request: Request,
+) -> Result<(Turn, Upload), Problem> {
     let receiving = async {
         let Ok(turn) = api.uploads.turn(tenant).await else {
             body::discard(request, BodyLimit { timeout: REFUSED_TIMEOUT, ..api.upload }).await;

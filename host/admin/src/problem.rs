@@ -91,7 +91,7 @@ impl From<RunnerError> for Problem {
             RunnerError::PreconditionFailed(message) => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", message)
             }
-            RunnerError::WrongSecretKey => Self::internal(error.to_string()),
+            RunnerError::WrongSecretKey | RunnerError::File(_) => Self::internal(error.to_string()),
             RunnerError::TenantExists(_) => {
                 Self::new(StatusCode::CONFLICT, "tenant_exists", error.to_string())
             }

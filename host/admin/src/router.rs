@@ -20,8 +20,9 @@ use crate::problem::Problem;
 use crate::streams::{self, Seats};
 use crate::uploads::Uploads;
 use crate::{
-    audit, backup, configuration, events, executions, framing, gate, grants, health, limits, metrics,
-    openapi, plugins, replays, schedules, status, tasks, tenants, tokens, trace, upcoming, values, versions,
+    apply, audit, backup, components, configuration, events, executions, export, framing, gate, grants,
+    health, limits, metrics, openapi, plugins, replays, schedules, status, tasks, tenants, tokens, trace,
+    upcoming, values, versions,
 };
 
 /// The routes of the admin API, without a server around them: for tests, and for hosts that have a server of their own.
@@ -108,6 +109,9 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/plugins/{name}/activate", post(versions::activate))
         .route("/v1/plugins/{name}/rollback", post(versions::roll_back))
         .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace).patch(grants::change))
+        .route("/v1/components", post(components::stage))
+        .route("/v1/apply", post(apply::apply))
+        .route("/v1/export", get(export::export))
         .route("/v1/kv", get(values::buckets))
         .route("/v1/kv/{bucket}", get(values::keys))
         .route("/v1/kv/{bucket}/{key}", get(values::show).put(values::set).delete(values::delete))

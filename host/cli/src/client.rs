@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use reqwest::{Body, Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 
@@ -124,6 +124,33 @@ impl Client {
         let request = self.request(Method::PUT, path, query).header(CONTENT_TYPE, "application/wasm");
         let (status, answer) = self.exchange(request.body(component)).await?;
         Ok((status == StatusCode::CREATED, answer))
+    }
+
+    /// Uploads a component for a declaration to come.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn stage(&self, component: Body) -> Result<Value, Failure> {
+        let request =
+            self.request(Method::POST, &["components"], &[]).header(CONTENT_TYPE, "application/wasm");
+        self.send(request.body(component)).await
+    }
+
+    /// Declares what the tenant is to have. Without a tag it is only compared; with one the changes are made that the tag
+    /// stands for. Gives the tag of the changes, and the answer.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn apply(&self, body: &Value, tag: Option<&str>) -> Result<(String, Value), Failure> {
+        let request = match tag {
+            None => self.request(Method::POST, &["apply"], &[("dryRun", "true".to_owned())]),
+            Some(tag) => self.request(Method::POST, &["apply"], &[]).header(IF_MATCH, tag),
+        };
+        let answer = self.answer(request.json(body)).await?;
+        let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or("*").to_owned();
+        let bytes = answer.bytes().await.map_err(|error| self.unreachable(error))?;
+        let read = serde_json::from_slice(&bytes);
+        Ok((tag, read.with_context(|| format!("{} does not answer as an Innkeeper server does", self.base))?))
     }
 
     /// Posts nothing and gives the answer's head; its body comes as it is read, however long that takes.

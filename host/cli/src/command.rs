@@ -8,13 +8,18 @@ use crate::args::{Cli, Command, CompletionsArgs, ConfigVerb};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::{
-    apply, backup, config, configuration, dev, doctor, events, executions, key_value, plugins, presets,
-    schedules, serve, tasks, tenants, tokens,
+    apply, audit, backup, config, configuration, dev, doctor, events, executions, key_value, plugins,
+    presets, schedules, serve, tasks, tenants, tokens,
 };
 
 /// Runs the command line of this process. Wrong usage is answered by the parser itself, with exit code 2.
 #[must_use]
 pub fn main() -> ExitCode {
+    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        // Whatever else asks for colours.
+        console::set_colors_enabled(false);
+        console::set_colors_enabled_stderr(false);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return answer(&error),
@@ -78,6 +83,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore(args) => backup::restore(&args, output),
         Command::Doctor(args) => doctor::doctor(&args, output),
         Command::Completions(args) => Ok(completions(&args)?),
+        Command::Audit(args) => audit::list(&args, &client()?, output).await,
         Command::Stats => schedules::stats(&client()?, output).await,
         Command::CompileComponent => Ok(()),
     }

@@ -1,5 +1,6 @@
 //! `config`: what plugins are configured with, secrets included.
 
+use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use crate::args::{SetConfig, ValueVerb};
@@ -29,12 +30,18 @@ pub(crate) async fn run(verb: ValueVerb, client: &Client, output: Output) -> Res
         }
         ValueVerb::Get { key } => {
             let entry = client.get(&["config", &key], &[]).await?;
+            if entry["isSecret"] == true && !output.is_json() {
+                // What stands for it must not be taken for it.
+                let message =
+                    format!("{key} is a secret: it can be set and deleted, and read by granted plugins only");
+                return Err(Failure::Failed(anyhow!(message)));
+            }
             output.answer(&entry, value)?;
         }
         ValueVerb::Set(set) => store(set, client, output).await?,
         ValueVerb::Delete { key } => {
             let answer = client.delete(&["config", &key]).await?;
-            output.answer(&answer, |_| format!("{key} is deleted"))?;
+            output.done(&answer, |_| format!("{key} is deleted"))?;
         }
     }
     Ok(())
@@ -44,13 +51,17 @@ async fn store(set: SetConfig, client: &Client, output: Output) -> Result<(), Fa
     let SetConfig { key, value, secret } = set;
     let value = match value {
         Some(value) => value,
-        None => input::text(&format!("value of {key}"), secret)?,
+        None => match input::text(&format!("value of {key}"), secret)? {
+            // More likely that nobody meant to write anything.
+            text if text.is_empty() => return Err(input::nothing()),
+            text => text,
+        },
     };
     let body = json!({"value": value, "secret": secret});
     let (is_new, entry) = client.put(&["config", &key], &[], &body).await?;
     let what = if secret { "the secret" } else { "the value" };
     let done = if is_new { "new" } else { "replaced" };
-    output.answer(&entry, |_| {
+    output.done(&entry, |_| {
         format!(
             "{what} {key} is set ({done})\na plugin that is to read it needs the grant: \
              innkeeper plugin allow NAME config={key}"

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::args::{EventVerb, Publish};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::follow;
 use crate::output::{Output, count, json_text};
+use crate::{event_file, follow};
 
 /// Does what the verb says.
 ///
@@ -20,6 +20,9 @@ pub(crate) async fn run(verb: EventVerb, client: &Client, output: Output) -> Res
 }
 
 async fn publish_one(publish: Publish, client: &Client, output: Output) -> Result<(), Failure> {
+    if let Some(path) = &publish.file {
+        return event_file::publish(path, publish.idempotency_key.as_deref(), client, output).await;
+    }
     let mut body = json!({"event": publish.name});
     if let Some(data) = publish.body.or(publish.data) {
         body["data"] = data;

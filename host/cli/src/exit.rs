@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::apply::Mistakes;
 use crate::problem::Problem;
 
 /// Why a command failed. Each way has an exit code of its own, so that scripts can tell them apart.
@@ -62,7 +63,14 @@ impl Failure {
             Self::Usage(_) => ("usage", "Wrong usage"),
             Self::Unreachable { .. } => ("unreachable", "The server cannot be reached"),
         };
-        json!({"type": "about:blank", "title": title, "code": code, "detail": self.message()})
+        let mut document =
+            json!({"type": "about:blank", "title": title, "code": code, "detail": self.message()});
+        if let Self::Failed(error) | Self::Usage(error) = self
+            && let Some(mistakes) = error.downcast_ref::<Mistakes>()
+        {
+            document["errors"] = mistakes.to_json();
+        }
+        document
     }
 
     /// Prints the failure to standard error, for people or as a problem document, and gives the exit code.

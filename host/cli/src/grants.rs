@@ -31,7 +31,7 @@ pub(crate) async fn allow(
     output: Output,
 ) -> Result<(), Failure> {
     let grants = extend(name, more, client).await?;
-    output.answer(&grants, describe)?;
+    output.done(&grants, describe)?;
     Ok(())
 }
 

@@ -20,6 +20,11 @@ pub(crate) fn bytes() -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Standard input had no value, which is no way to say that it is to be empty.
+pub(crate) fn nothing() -> Failure {
+    Failure::usage("no value was given; for one that is empty write '' after the key")
+}
+
 /// A text: asked for at a terminal, without showing it if it is secret; else all of standard input without the line end
 /// after it.
 ///
@@ -40,7 +45,8 @@ pub(crate) fn text(prompt: &str, is_secret: bool) -> Result<String, Failure> {
     Ok(without_line_end(text))
 }
 
-fn without_line_end(mut text: String) -> String {
+/// The text without the one line end after it.
+pub(crate) fn without_line_end(mut text: String) -> String {
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

@@ -43,7 +43,7 @@ pub(crate) async fn run(verb: KeyValueVerb, client: &Client, output: Output) -> 
         KeyValueVerb::Set(set) => store(set, client, output).await?,
         KeyValueVerb::Delete { bucket, key } => {
             let answer = client.delete(&["kv", &bucket, &key]).await?;
-            output.answer(&answer, |_| format!("{key} is deleted from {bucket}"))?;
+            output.done(&answer, |_| format!("{key} is deleted from {bucket}"))?;
         }
     }
     Ok(())
@@ -56,14 +56,16 @@ async fn store(set: SetValue, client: &Client, output: Output) -> Result<(), Fai
         (None, Some(file)) => std::fs::read(&file)
             .with_context(|| format!("cannot read {}", file.display()))
             .map_err(Failure::Usage)?,
-        (None, None) => input::bytes()?,
+        (None, None) => match input::bytes()? {
+            bytes if bytes.is_empty() => return Err(input::nothing()),
+            bytes => bytes,
+        },
     };
     let bytes = value.len();
     let is_new = client.put_bytes(&["kv", &bucket, &key], value).await?;
     let answer = json!({"bucket": bucket, "key": key, "size": bytes, "isNew": is_new});
     let done = if is_new { "new" } else { "replaced" };
-    output
-        .answer(&answer, |answer| format!("{key} is set in {bucket} ({}, {done})", size(&answer["size"])))?;
+    output.done(&answer, |answer| format!("{key} is set in {bucket} ({}, {done})", size(&answer["size"])))?;
     Ok(())
 }
 

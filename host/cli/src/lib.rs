@@ -23,15 +23,18 @@ pub mod config;
 pub mod dev;
 
 mod apply;
+mod audit;
 mod backup;
 mod client;
 mod configuration;
+mod event_file;
 mod events;
 mod executions;
 mod follow;
 mod input;
 mod key_value;
 mod output;
+mod plugin_limits;
 mod plugin_tools;
 mod plugins;
 mod presets;

@@ -8,11 +8,11 @@ use serde_json::Value;
 use crate::args::{PluginVerb, Push};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::grants;
 use crate::output::{Column, Output, bytes, count, fields, json_text, short_time, time};
 use crate::plugin_tools;
 use crate::progress::Upload;
 use crate::versions;
+use crate::{grants, plugin_limits};
 
 const COLUMNS: [Column; 5] = [
     Column::new("NAME", |plugin| json_text(&plugin["name"])),
@@ -53,6 +53,7 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
         PluginVerb::Grants { name } => grants::show(&name, client, output).await?,
         PluginVerb::Allow(grant) => grants::allow(&grant.name, &grant.grants, client, output).await?,
         PluginVerb::Deny(grant) => grants::deny(&grant.name, &grant.grants, client, output).await?,
+        PluginVerb::Limits(limits) => plugin_limits::run(limits, client, output).await?,
         PluginVerb::Release { name } => {
             let answer = client.post(&["plugins", name.as_str(), "release"], None).await?;
             output.answer(&answer, |answer| {

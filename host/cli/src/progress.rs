@@ -1,4 +1,4 @@
-//! The progress of an upload, on a terminal.
+//! The progress of what takes a while, on a terminal.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,6 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Bytes that are handed to the connection at once: few enough that a slow one shows progress.
 const CHUNK_BYTES: usize = 64 << 10;
+
+/// How often something that goes on shows that it does.
+const TICK: Duration = Duration::from_millis(100);
 
 /// An upload that shows how far it is. On anything but a terminal it shows nothing.
 pub(crate) struct Upload(ProgressBar);
@@ -57,6 +60,52 @@ impl Transfer {
     }
 }
 
+/// Something that takes a while, of which nobody knows how long. On anything but a terminal it shows nothing.
+pub(crate) struct Work(ProgressBar);
+
+impl Work {
+    /// Begins to show that something goes on, and since when.
+    pub(crate) fn start(what: &'static str, is_quiet: bool) -> Self {
+        let bar = if is_quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        bar.set_style(style("{spinner} {msg} ({elapsed})"));
+        let bar = bar.with_message(what);
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+
+    /// Takes it off the terminal.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Many things that are done one after the other. On anything but a terminal it shows nothing.
+pub(crate) struct Steps(ProgressBar);
+
+impl Steps {
+    /// Begins to show how many of `count` are done.
+    pub(crate) fn start(what: &'static str, count: usize, is_quiet: bool) -> Self {
+        let bar = if is_quiet || count < 2 { ProgressBar::hidden() } else { ProgressBar::new(count as u64) };
+        bar.set_style(style("{msg} [{bar:30}] {pos} of {len} ({elapsed})"));
+        Self(bar.with_message(what))
+    }
+
+    /// Shows that one more is done.
+    pub(crate) fn step(&self) {
+        self.advance(1);
+    }
+
+    /// Shows that so many more are done.
+    pub(crate) fn advance(&self, count: usize) {
+        self.0.inc(count as u64);
+    }
+
+    /// Takes it off the terminal.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -83,8 +132,10 @@ impl hyper::body::Body for Chunks {
         self.bar.inc(chunk.len() as u64);
         if self.rest.is_empty() {
             // What takes time now is the server, which compiles.
-            self.bar.set_style(style("{spinner} compiling on the server"));
-            self.bar.enable_steady_tick(Duration::from_millis(100));
+            self.bar.reset_elapsed();
+            self.bar.set_message("compiling");
+            self.bar.set_style(style("{spinner} {msg} on the server ({elapsed})"));
+            self.bar.enable_steady_tick(TICK);
         }
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }

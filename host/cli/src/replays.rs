@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::executions::COLUMNS as EXECUTION;
 use crate::exit::Failure;
 use crate::output::{Column, Output, count, json_text, short_time};
+use crate::progress::Steps;
 
 /// How executions of several tasks are listed.
 const TRAIL: [Column; 7] = [
@@ -51,12 +52,67 @@ pub(crate) async fn list(filter: ListTrail, client: &Client, output: Output) -> 
 /// # Errors
 /// As [`Failure`] tells them apart.
 pub(crate) async fn redrive(wish: Redrive, client: &Client, output: Output) -> Result<(), Failure> {
-    let body = json!({
+    let mut body = json!({
         "task": wish.which.task, "plugin": wish.which.plugin, "kind": wish.which.kind,
-        "since": wish.which.since, "until": wish.which.until, "limit": wish.limit, "dryRun": wish.dry_run,
+        "since": wish.which.since, "until": wish.which.until, "limit": wish.limit, "dryRun": true,
     });
-    let answer = client.post(&["executions", "redrive"], Some(&body)).await?;
-    Ok(output.answer(&answer, told)?)
+    let counted = client.post(&["executions", "redrive"], Some(&body)).await?;
+    if wish.dry_run {
+        return Ok(output.answer(&counted, told)?);
+    }
+    let matched = usize::try_from(number(&counted, "matched")).unwrap_or(usize::MAX);
+    let steps = Steps::start("running again", matched, output.is_quiet());
+    body["dryRun"] = false.into();
+    let mut total = Total::default();
+    while let Some(limit) = total.next(u64::from(wish.limit)) {
+        body["limit"] = limit.into();
+        let answer = client.post(&["executions", "redrive"], Some(&body)).await;
+        let answer = answer.inspect_err(|_| steps.finish())?;
+        steps.advance(usize::try_from(number(&answer, "redriven")).unwrap_or(usize::MAX));
+        total.add(&answer);
+    }
+    steps.finish();
+    Ok(output.answer(&total.to_json(), told)?)
+}
+
+/// Runs of one request, so that progress shows.
+const BATCH: u64 = 250;
+
+/// What several requests did together.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Total {
+    redriven: u64,
+    events_gone: u64,
+    has_more: bool,
+    is_over: bool,
+}
+
+impl Total {
+    /// How many the next request may take at most; `None` if there is none. Runs that cannot run again stay where they are, before
+    /// the others, so that once there are some the rest is asked for as a whole.
+    fn next(&self, limit: u64) -> Option<u64> {
+        let rest = limit.saturating_sub(self.redriven);
+        let batch = if self.events_gone > 0 { rest } else { BATCH.min(rest) };
+        (!self.is_over && batch > 0).then_some(batch)
+    }
+
+    fn add(&mut self, answer: &Value) {
+        let gone = number(answer, "eventsGone");
+        self.redriven += number(answer, "redriven");
+        self.has_more = answer["more"] == true;
+        self.is_over = !self.has_more || self.events_gone > 0;
+        self.events_gone = gone;
+    }
+
+    fn to_json(&self) -> Value {
+        let matched = self.redriven + self.events_gone;
+        json!({"matched": matched, "redriven": self.redriven, "eventsGone": self.events_gone, "more": self.has_more,
+            "dryRun": false})
+    }
+}
+
+fn number(answer: &Value, key: &str) -> u64 {
+    answer[key].as_u64().unwrap_or(0)
 }
 
 fn told(answer: &Value) -> String {
@@ -87,6 +143,22 @@ pub(crate) async fn upcoming(window: Upcoming, client: &Client, output: Output) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_runs_are_repeated_in_parts() {
+        let done = |redriven: u64, gone: u64, more: bool| json!({"redriven": redriven, "eventsGone": gone, "more": more});
+        let mut total = Total::default();
+        assert_eq!(total.next(600), Some(250));
+        total.add(&done(250, 0, true));
+        assert_eq!(total.next(600), Some(250));
+        total.add(&done(240, 10, true));
+        assert_eq!(total.next(600), Some(110), "those that cannot come first again");
+        total.add(&done(95, 15, true));
+        assert_eq!((total.next(600), total.redriven, total.events_gone), (None, 585, 15));
+        let mut total = Total::default();
+        total.add(&done(3, 0, false));
+        assert_eq!(total.next(600), None);
+    }
 
     #[test]
     fn what_came_of_a_redrive_is_told() {

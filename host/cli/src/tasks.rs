@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use crate::args::{ListExecutions, ListTasks, Run, TaskVerb};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::output::{Column, Output, columns, count, fields, json_text, short_time, table, time};
+use crate::output::{
+    Column, Output, bytes, columns, count, fields, fuel, json_text, short_time, table, time,
+};
 use crate::{executions, replays};
 
-const COLUMNS: [Column; 7] = [
+/// How tasks are listed.
+pub(crate) const COLUMNS: [Column; 7] = [
     Column::new("ID", |task| json_text(&task["id"])),
     Column::optional("TYPE", |task| json_text(&task["type"])),
     Column::new("TRIGGER", trigger),
@@ -171,6 +174,7 @@ fn describe(task: &Value) -> String {
         ("misfire", text("misfire")),
         ("rate limit", rate_limit(&task["rateLimit"])),
         ("concurrency", text("concurrency")),
+        ("limits", limits(&task["limits"])),
         ("expected within", text("expectWithin")),
         ("overdue since", time(&task["overdueSince"])),
         ("on failure", text("onFailure")),
@@ -178,6 +182,16 @@ fn describe(task: &Value) -> String {
         ("metadata", text("metadata")),
         ("created", time(&task["createdAt"])),
     ])
+}
+
+/// Those limits that people ask about first.
+fn limits(limits: &Value) -> String {
+    let shown = [
+        limits["timeout"].as_str().map(|timeout| format!("{timeout} at most")),
+        limits["memory"].as_u64().map(|memory| format!("{} memory", bytes(memory))),
+        limits["fuel"].as_u64().map(|units| format!("{} fuel", fuel(units))),
+    ];
+    shown.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// `10 per 1m, sliding, drop`.

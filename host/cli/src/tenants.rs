@@ -25,7 +25,7 @@ pub(crate) async fn run(verb: TenantVerb, client: &Client, output: Output) -> Re
             let mut body = patch(settings);
             body["id"] = id.as_str().into();
             let tenant = client.post(&["tenants"], Some(&body)).await?;
-            output.answer(&tenant, |tenant| format!("created\n{}", describe(tenant)))?;
+            output.done(&tenant, |tenant| format!("created\n{}", describe(tenant)))?;
         }
         TenantVerb::List => {
             let mut answer = client.get(&["tenants"], &[]).await?;
@@ -36,20 +36,23 @@ pub(crate) async fn run(verb: TenantVerb, client: &Client, output: Output) -> Re
             output.list((tenants, false), &COLUMNS, "no tenants")?;
         }
         TenantVerb::Show { id } => {
-            let tenant = client.get(&["tenants", id.as_str()], &[]).await?;
+            let tenant = match &id {
+                Some(id) => client.get(&["tenants", id.as_str()], &[]).await?,
+                None => client.get(&["tenant"], &[]).await?,
+            };
             output.answer(&tenant, describe)?;
         }
         TenantVerb::Set { id, settings } => {
             let tenant = client.patch(&["tenants", id.as_str()], &patch(settings)).await?;
-            output.answer(&tenant, describe)?;
+            output.done(&tenant, describe)?;
         }
         TenantVerb::Disable { id } => {
             let tenant = client.post(&["tenants", id.as_str(), "disable"], None).await?;
-            output.answer(&tenant, |_| format!("{id} is disabled: nothing of it runs"))?;
+            output.done(&tenant, |_| format!("{id} is disabled: nothing of it runs"))?;
         }
         TenantVerb::Enable { id } => {
             let tenant = client.post(&["tenants", id.as_str(), "enable"], None).await?;
-            output.answer(&tenant, |_| format!("{id} is enabled"))?;
+            output.done(&tenant, |_| format!("{id} is enabled"))?;
         }
         TenantVerb::Delete { id, confirm } => {
             if id != confirm {
@@ -58,7 +61,7 @@ pub(crate) async fn run(verb: TenantVerb, client: &Client, output: Output) -> Re
                 )));
             }
             let answer = client.delete(&["tenants", id.as_str()]).await?;
-            output.answer(&answer, |_| format!("{id} is deleted, with everything it owned"))?;
+            output.done(&answer, |_| format!("{id} is deleted, with everything it owned"))?;
         }
     }
     Ok(())

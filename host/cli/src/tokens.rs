@@ -24,7 +24,7 @@ pub(crate) async fn run(verb: TokenVerb, client: &Client, output: Output) -> Res
     match verb {
         TokenVerb::Create(create) => {
             let token = client.post(&["tokens"], Some(&body(create))).await?;
-            output.answer(&token, describe)?;
+            show_secret(&token, output)?;
         }
         TokenVerb::List => {
             let mut answer = client.get(&["tokens"], &[]).await?;
@@ -36,14 +36,20 @@ pub(crate) async fn run(verb: TokenVerb, client: &Client, output: Output) -> Res
         }
         TokenVerb::Revoke { id } => {
             let answer = client.delete(&["tokens", &id.to_string()]).await?;
-            output.answer(&answer, |_| format!("{id} is revoked: it is good no longer"))?;
+            output.done(&answer, |_| format!("{id} is revoked: it is good no longer"))?;
         }
         TokenVerb::Rotate { id } => {
             let token = client.post(&["tokens", &id.to_string(), "rotate"], None).await?;
-            output.answer(&token, describe)?;
+            show_secret(&token, output)?;
         }
     }
     Ok(())
+}
+
+/// Shows a new secret; without anything around it to those who want no words.
+fn show_secret(token: &Value, output: Output) -> anyhow::Result<()> {
+    let is_quiet = output.is_quiet();
+    output.answer(token, |token| if is_quiet { json_text(&token["secret"]) } else { describe(token) })
 }
 
 fn body(create: CreateToken) -> Value {

@@ -45,9 +45,13 @@ impl TaskRunner {
         is_secret: bool,
     ) -> Result<(ConfigEntry, bool), RunnerError> {
         self.refuse_when_stopping()?;
-        check(key, &value, is_secret)?;
+        let problems = problems(key, &value, is_secret);
+        if !problems.is_empty() {
+            return Err(RunnerError::Invalid(problems));
+        }
         let stored = if is_secret {
-            let secret_key = self.0.config.secret_key.as_ref().ok_or_else(no_key)?;
+            let secret_key = self.0.config.secret_key.as_ref();
+            let secret_key = secret_key.ok_or_else(|| RunnerError::Invalid(vec![no_key()]))?;
             StoredConfig::Secret(secret_key.seal(tenant, key, &value))
         } else {
             StoredConfig::Plain(value.clone())
@@ -72,18 +76,19 @@ impl TaskRunner {
     }
 }
 
-fn check(key: &str, value: &str, is_secret: bool) -> Result<(), RunnerError> {
+/// Everything that is wrong with a key and a value.
+pub(crate) fn problems(key: &str, value: &str, is_secret: bool) -> Vec<FieldError> {
     let key = check_config_key(key).map_err(|error| FieldError::new("key", "invalid_key", error.to_string()));
     let value = check_config_value(value, is_secret)
         .map_err(|error| FieldError::new("value", "invalid_value", error.to_string()));
-    let problems: Vec<_> = [key.err(), value.err()].into_iter().flatten().collect();
-    if problems.is_empty() { Ok(()) } else { Err(RunnerError::Invalid(problems)) }
+    [key.err(), value.err()].into_iter().flatten().collect()
 }
 
-fn no_key() -> RunnerError {
+/// The problem of a secret on a host that has no key.
+pub(crate) fn no_key() -> FieldError {
     let message =
         "needs a key to be encrypted with, and the host was started without one: set INNKEEPER_SECRET_KEY";
-    RunnerError::Invalid(vec![FieldError::new("secret", "no_secret_key", message.to_owned())])
+    FieldError::new("secret", "no_secret_key", message.to_owned())
 }
 
 /// Refuses a key that does not fit the secrets that are stored. Without a key the host starts: who asks for a secret is told.

@@ -40,7 +40,7 @@ impl TaskRunner {
 }
 
 /// A task that has not begun.
-fn as_task(new: NewTask) -> Task {
+pub(crate) fn as_task(new: NewTask) -> Task {
     let NewTask { definition, next_run_at, created_at } = new;
     let status = if definition.is_paused { TaskStatus::Paused } else { TaskStatus::Pending };
     Task {

@@ -1,5 +1,8 @@
 //! What a runner can answer instead of what was asked for.
 
+use std::io::ErrorKind;
+use std::sync::Arc;
+
 use innkeeper_model::id::TenantId;
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::quota::Exceeded;
@@ -60,9 +63,21 @@ pub enum RunnerError {
     /// The host is shutting down and takes no more work.
     #[error("the host is shutting down")]
     ShuttingDown,
+    /// A file that is needed meanwhile could not be written or read.
+    #[error("a temporary file cannot be used: {0}")]
+    File(Arc<std::io::Error>),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<std::io::Error> for RunnerError {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == ErrorKind::StorageFull {
+            return Self::Store(StoreError::Full);
+        }
+        Self::File(Arc::new(error))
+    }
 }
 
 impl RunnerError {

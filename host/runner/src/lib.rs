@@ -10,8 +10,10 @@
 mod task_runner;
 
 mod alerts;
+mod apply;
 mod audit;
 mod config_values;
+mod declaration;
 mod define;
 mod dispatch;
 mod dry_run;
@@ -37,6 +39,7 @@ mod retention;
 mod schedules;
 mod slots;
 mod spans;
+mod staged;
 mod state;
 mod tasks;
 mod tenant_status;
@@ -56,6 +59,10 @@ pub mod library;
 pub mod secret_key;
 
 pub use config::RunnerConfig;
+pub use declaration::{
+    ApplyPlan, Declaration, DeclaredPlugin, DeclaredTask, DeclaredValue, PlannedPlugin, PlannedTask,
+    PlannedValue, PlannedVersion,
+};
 pub use define::define_limits;
 pub use error::RunnerError;
 pub use feed::{FeedLimits, Follower, Heard, InvalidPosition, Position};
@@ -68,6 +75,7 @@ pub use replay::{RedriveReport, Repeated};
 pub use retention::{Pruned, Retention};
 pub use secret_key::SecretKey;
 pub use spans::{Attribute, RequestSpan, Span, SpanFigures, SpanQueue};
+pub use staged::StagedComponent;
 pub use task_runner::TaskRunner;
 pub use tenants::TenantView;
 pub use tokens::Caller;

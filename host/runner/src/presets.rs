@@ -41,12 +41,18 @@ impl TaskRunner {
             return Err(RunnerError::Invalid(problems));
         }
         self.0.store.put_preset(preset.clone()).await?;
+        Ok(self.know_preset(&preset))
+    }
+
+    /// Has tasks that are defined from now on find a preset. Returns whether it is new.
+    pub(crate) fn know_preset(&self, preset: &Preset) -> bool {
         let mut presets = self.0.presets.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(presets.insert(preset.name, preset.cron).is_none())
+        presets.insert(preset.name.clone(), preset.cron.clone()).is_none()
     }
 }
 
-fn check(preset: &Preset) -> Vec<FieldError> {
+/// Everything that is wrong with a preset.
+pub(crate) fn check(preset: &Preset) -> Vec<FieldError> {
     let mut problems = Vec::new();
     let name = preset.name.strip_prefix('@').unwrap_or_default();
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');

@@ -129,6 +129,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             shared.queued.notify_one();
         }
         let now = shared.clock.now();
+        shared.staged.expire(now);
         if now >= next {
             next = now.saturating_add(shared.config.retention.every);
             match sweep(&shared).await {

@@ -26,6 +26,7 @@ use crate::queue::DispatchQueue;
 use crate::retention::PrunedCounters;
 use crate::schedules::Schedules;
 use crate::secret_key::{SecretError, SecretKey};
+use crate::staged::Staged;
 use crate::tenants::Tenants;
 use crate::tokens::Tokens;
 
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) presets: RwLock<BTreeMap<String, String>>,
     pub(crate) schedules: Schedules,
     pub(crate) policies: Policies,
+    /// Components that wait for the declaration that names them.
+    pub(crate) staged: Staged,
     pub(crate) tenants: Tenants,
     /// Changes of tenants and of tokens are made one after the other.
     pub(crate) tenant_changes: tokio::sync::Mutex<()>,

@@ -23,6 +23,7 @@ use crate::policies::Policies;
 use crate::quarantine::Suspects;
 use crate::retention::PrunedCounters;
 use crate::schedules::Schedules;
+use crate::staged::Staged;
 use crate::state::{Shared, StoredState};
 use crate::tenants::Tenants;
 use crate::tokens::Tokens;
@@ -167,6 +168,7 @@ async fn share(
         bus: Bus::new(config.feeds),
         config,
         policies: Policies::load(&store).await?,
+        staged: Staged::default(),
         state_reader: Arc::new(StoredState { store: store.clone(), secret_key }),
         store,
         sandbox,

@@ -1,5 +1,6 @@
 //! Creating, controlling and starting tasks.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use innkeeper_model::execution::ExecutionStatus;
@@ -9,7 +10,7 @@ use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::sandbox::StopReason;
 use innkeeper_model::task::{Task, Trigger};
 use innkeeper_model::task_config::TaskConfig;
-use innkeeper_store::{NewTask, StoreError, TenantUsage};
+use innkeeper_store::{Deleted, NewTask, StoreError, TenantUsage};
 
 use crate::bus::ChangeKind;
 use crate::define::{Context, define};
@@ -65,7 +66,8 @@ impl TaskRunner {
     ) -> Result<Vec<Result<Task, RunnerError>>, RunnerError> {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
-        let defined: Vec<_> = configs.into_iter().map(|config| self.define(tenant, config)).collect();
+        let defined: Vec<_> =
+            configs.into_iter().map(|config| self.define(tenant, config, &BTreeMap::new())).collect();
         let valid: Vec<_> = defined.iter().filter_map(|defined| defined.as_ref().ok().cloned()).collect();
         self.0.admit_stored(&kept, tasks(valid.len())).await?;
         let mut stored = self.0.store.create_tasks(tenant, valid).await?.into_iter();
@@ -241,6 +243,13 @@ impl TaskRunner {
         let task = self.get_task(tenant, id).await?;
         let deleted = shared.store.delete_task(tenant, id, precondition, shared.clock.now()).await?;
         let deleted = deleted.ok_or_else(|| RunnerError::not_found("task", id))?;
+        self.forget_task(tenant, &task, &deleted);
+        Ok(())
+    }
+
+    /// Does what follows from the deletion of a task.
+    pub(crate) fn forget_task(&self, tenant: &TenantId, task: &Task, deleted: &Deleted) {
+        let (shared, id) = (&self.0, &task.definition.id);
         shared.lock_queue().forget(tenant, id);
         if let Some(meters) = shared.meters(tenant) {
             meters.task_deleted();
@@ -248,9 +257,8 @@ impl TaskRunner {
         for execution in &deleted.running {
             shared.stop(execution, StopReason::Cancelled);
         }
-        self.stop_listening(tenant, &task);
+        self.stop_listening(tenant, task);
         self.tell(tenant, id, ChangeKind::Deleted);
-        Ok(())
     }
 
     /// Cancels a running execution: it is interrupted and its run ends as failed.
@@ -270,13 +278,26 @@ impl TaskRunner {
     pub(crate) async fn check(
         &self,
         tenant: &TenantId,
+        config: TaskConfig,
+        assumed: &[PluginName],
+    ) -> Result<NewTask, RunnerError> {
+        self.check_beside(tenant, config, assumed, &BTreeMap::new()).await
+    }
+
+    /// As [`TaskRunner::check`], where `presets` are about to be set: patterns by name.
+    pub(crate) async fn check_beside(
+        &self,
+        tenant: &TenantId,
         mut config: TaskConfig,
         assumed: &[PluginName],
+        presets: &BTreeMap<String, String>,
     ) -> Result<NewTask, RunnerError> {
         let version = self.complete_digest(tenant, &mut config).await?;
         let plugin = config.plugin.clone();
-        let defined = self.define(tenant, config);
-        let is_assumed = assumed.iter().any(|name| name.as_str() == plugin);
+        let defined = self.define(tenant, config, presets);
+        // A version that is named with it is looked for when the task is stored.
+        let name = plugin.split('@').next().unwrap_or_default();
+        let is_assumed = assumed.iter().any(|assumed| assumed.as_str() == name);
         let missing = if is_assumed { None } else { self.missing_plugin(tenant, &plugin).await? };
         match (defined, missing.or(version)) {
             (Ok(new), None) => Ok(new),
@@ -288,12 +309,24 @@ impl TaskRunner {
         }
     }
 
-    fn define(&self, tenant: &TenantId, config: TaskConfig) -> Result<NewTask, Vec<FieldError>> {
+    fn define(
+        &self,
+        tenant: &TenantId,
+        config: TaskConfig,
+        more_presets: &BTreeMap<String, String>,
+    ) -> Result<NewTask, Vec<FieldError>> {
         let shared = &self.0;
         let timezone = shared.tenants.find(tenant).and_then(|kept| kept.timezone.clone());
-        let presets = shared.presets.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = shared.presets.read().unwrap_or_else(PoisonError::into_inner);
+        let all;
+        let presets = if more_presets.is_empty() {
+            &*kept
+        } else {
+            all = kept.iter().chain(more_presets).map(|(name, cron)| (name.clone(), cron.clone())).collect();
+            &all
+        };
         let context = Context {
-            presets: &presets,
+            presets,
             tables: shared.schedules.tables(),
             timezone: timezone.as_ref().unwrap_or(&shared.config.timezone),
             now: shared.clock.now(),
@@ -301,20 +334,20 @@ impl TaskRunner {
         define(config, &context)
     }
 
-    fn listen(&self, tenant: &TenantId, task: &Task) {
+    pub(crate) fn listen(&self, tenant: &TenantId, task: &Task) {
         if let Trigger::OnEvent(pattern) = &task.definition.trigger {
             self.0.listen(tenant, pattern, task.definition.id.clone());
         }
     }
 
-    fn stop_listening(&self, tenant: &TenantId, task: &Task) {
+    pub(crate) fn stop_listening(&self, tenant: &TenantId, task: &Task) {
         if let Trigger::OnEvent(pattern) = &task.definition.trigger {
             self.0.stop_listening(tenant, pattern, &task.definition.id);
         }
     }
 
     /// Has both loops look again at a task that changed.
-    async fn requeue(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
+    pub(crate) async fn requeue(&self, tenant: &TenantId, id: &TaskId) -> Result<(), RunnerError> {
         let shared = &self.0;
         shared.lock_queue().forget(tenant, id);
         shared.enqueue(shared.store.queued_runs(Some((tenant.clone(), id.clone()))).await?);

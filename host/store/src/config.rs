@@ -114,22 +114,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let (tenant, key) = (tenant.clone(), key.to_owned());
-        self.write(move |connection| {
-            let sql = "SELECT 1 FROM config WHERE tenant = ?1 AND key = ?2";
-            let is_new = !connection.prepare_cached(sql)?.exists([tenant.as_str(), &key])?;
-            let (text, ciphertext) = match value {
-                StoredConfig::Plain(text) => (Some(text), None),
-                StoredConfig::Secret(ciphertext) => (None, Some(ciphertext)),
-            };
-            let sql = "INSERT INTO config (tenant, key, isSecret, value, ciphertext, updatedAt)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                ON CONFLICT (tenant, key) DO UPDATE SET isSecret = ?3, value = ?4, ciphertext = ?5, updatedAt = ?6";
-            let values =
-                params![tenant.as_str(), key, ciphertext.is_some(), text, ciphertext, now.to_string()];
-            connection.prepare_cached(sql)?.execute(values)?;
-            Ok(is_new)
-        })
-        .await
+        self.write(move |connection| put(connection, &tenant, &key, value, now)).await
     }
 
     /// Deletes a value. `false` if there is none.
@@ -138,11 +123,7 @@ impl Store {
     /// Those of the store.
     pub async fn delete_config(&self, tenant: &TenantId, key: &str) -> Result<bool, StoreError> {
         let (tenant, key) = (tenant.clone(), key.to_owned());
-        self.write(move |connection| {
-            let sql = "DELETE FROM config WHERE tenant = ?1 AND key = ?2";
-            Ok(connection.prepare_cached(sql)?.execute([tenant.as_str(), &key])? == 1)
-        })
-        .await
+        self.write(move |connection| delete(connection, &tenant, &key)).await
     }
 
     /// Some secret, of whatever tenant, to try a key on; `None` if there are none.
@@ -164,6 +145,34 @@ pub(crate) fn some_secret(connection: &Connection) -> Result<Option<StoredSecret
         })
     });
     Ok(found.optional()?)
+}
+
+/// Sets a value. Returns whether the key is new.
+pub(crate) fn put(
+    connection: &Connection,
+    tenant: &TenantId,
+    key: &str,
+    value: StoredConfig,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM config WHERE tenant = ?1 AND key = ?2";
+    let is_new = !connection.prepare_cached(sql)?.exists([tenant.as_str(), key])?;
+    let (text, ciphertext) = match value {
+        StoredConfig::Plain(text) => (Some(text), None),
+        StoredConfig::Secret(ciphertext) => (None, Some(ciphertext)),
+    };
+    let sql = "INSERT INTO config (tenant, key, isSecret, value, ciphertext, updatedAt)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (tenant, key) DO UPDATE SET isSecret = ?3, value = ?4, ciphertext = ?5, updatedAt = ?6";
+    let values = params![tenant.as_str(), key, ciphertext.is_some(), text, ciphertext, now.to_string()];
+    connection.prepare_cached(sql)?.execute(values)?;
+    Ok(is_new)
+}
+
+/// Deletes a value. `false` if there is none.
+pub(crate) fn delete(connection: &Connection, tenant: &TenantId, key: &str) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM config WHERE tenant = ?1 AND key = ?2";
+    Ok(connection.prepare_cached(sql)?.execute([tenant.as_str(), key])? == 1)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<ConfigEntry> {

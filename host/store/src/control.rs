@@ -108,7 +108,8 @@ fn switch(
     Ok(exists.exists([tenant.as_str(), id.as_str()])?.then_some(false))
 }
 
-fn delete(
+/// Deletes a task with its runs; `None` if it does not exist.
+pub(crate) fn delete(
     connection: &Connection,
     tenant: &TenantId,
     id: &TaskId,

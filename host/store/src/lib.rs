@@ -5,6 +5,7 @@
 //! and identifiers come in as arguments. An answer is given after the commit.
 
 mod alert;
+mod apply;
 mod audit;
 mod backup;
 mod check;
@@ -48,6 +49,7 @@ mod value;
 mod writer;
 
 pub use alert::{Doomed, Expected, Watched};
+pub use apply::{Applied, Batch, PluginChange, VersionChange};
 pub use audit::AuditEntry;
 pub use backup::restore;
 pub use check::{Check, check};

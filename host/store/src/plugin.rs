@@ -151,16 +151,7 @@ impl Store {
         let (tenant, name) = (tenant.clone(), name.clone());
         self.write(move |connection| {
             check(connection, &tenant, &name, &precondition)?;
-            let key = [tenant.as_str(), name.as_str()];
-            let sql = "SELECT count(*) FROM tasks WHERE tenant = ?1 AND plugin = ?2";
-            let tasks: u32 = connection.query_row(sql, key, |row| row.get(0))?;
-            let sql = "SELECT count(*) FROM runs WHERE tenant = ?1 AND plugin = ?2";
-            let runs: u32 = connection.query_row(sql, key, |row| row.get(0))?;
-            if tasks > 0 || runs > 0 {
-                return Err(StoreError::PluginInUse { plugin: name.to_string(), tasks, runs });
-            }
-            let sql = "DELETE FROM plugins WHERE tenant = ?1 AND name = ?2";
-            Ok(connection.execute(sql, key)? == 1)
+            delete(connection, &tenant, &name)
         })
         .await
     }
@@ -187,7 +178,7 @@ impl Store {
 }
 
 /// A plugin's tag is the digest of its active version.
-fn check(
+pub(crate) fn check(
     connection: &Connection,
     tenant: &TenantId,
     name: &PluginName,
@@ -225,7 +216,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
     })
 }
 
-fn put(
+/// Stores a version and makes it the active one.
+pub(crate) fn put(
     connection: &Connection,
     tenant: &TenantId,
     version: &PluginVersion,
@@ -282,6 +274,24 @@ fn write_component(connection: &Connection, component: &Upload) -> Result<(), St
         return Ok(());
     }
     Err(StoreError::Unread(format!("{offset} of {} bytes are there", component.size())))
+}
+
+/// Deletes a plugin with its versions, unless something needs it. `false` if it does not exist.
+pub(crate) fn delete(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &PluginName,
+) -> Result<bool, StoreError> {
+    let key = [tenant.as_str(), name.as_str()];
+    let sql = "SELECT count(*) FROM tasks WHERE tenant = ?1 AND plugin = ?2";
+    let tasks: u32 = connection.query_row(sql, key, |row| row.get(0))?;
+    let sql = "SELECT count(*) FROM runs WHERE tenant = ?1 AND plugin = ?2";
+    let runs: u32 = connection.query_row(sql, key, |row| row.get(0))?;
+    if tasks > 0 || runs > 0 {
+        return Err(StoreError::PluginInUse { plugin: name.to_string(), tasks, runs });
+    }
+    let sql = "DELETE FROM plugins WHERE tenant = ?1 AND name = ?2";
+    Ok(connection.execute(sql, key)? == 1)
 }
 
 /// Whether a task may name this handler.

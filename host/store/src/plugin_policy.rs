@@ -3,7 +3,7 @@
 use innkeeper_model::grants::Grants;
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::limits::LimitWishes;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::value::{Columns as _, to_json};
 use crate::{Store, StoreError};
@@ -65,16 +65,23 @@ impl Store {
         policy: PluginPolicy,
     ) -> Result<bool, StoreError> {
         let key = (tenant.clone(), plugin.clone());
-        self.write(move |connection| {
-            let limits = (policy.limits != LimitWishes::default()).then(|| to_json(&policy.limits));
-            let grants = (!policy.grants.is_empty()).then(|| to_json(&policy.grants));
-            let sql = "UPDATE plugins SET limits = ?3, grants = ?4, concurrency = ?5 WHERE tenant = ?1 AND name = ?2";
-            let (limits, grants) = (limits.transpose()?, grants.transpose()?);
-            let values = params![key.0.as_str(), key.1.as_str(), limits, grants, policy.concurrency];
-            Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
-        })
-        .await
+        self.write(move |connection| set(connection, &key.0, &key.1, &policy)).await
     }
+}
+
+/// Replaces the policy of a plugin; `false` if it does not exist.
+pub(crate) fn set(
+    connection: &Connection,
+    tenant: &TenantId,
+    plugin: &PluginName,
+    policy: &PluginPolicy,
+) -> Result<bool, StoreError> {
+    let limits = (policy.limits != LimitWishes::default()).then(|| to_json(&policy.limits));
+    let grants = (!policy.grants.is_empty()).then(|| to_json(&policy.grants));
+    let sql = "UPDATE plugins SET limits = ?3, grants = ?4, concurrency = ?5 WHERE tenant = ?1 AND name = ?2";
+    let (limits, grants) = (limits.transpose()?, grants.transpose()?);
+    let values = params![tenant.as_str(), plugin.as_str(), limits, grants, policy.concurrency];
+    Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<PluginPolicy> {

@@ -31,13 +31,7 @@ impl Store {
     /// # Errors
     /// Those of the store.
     pub async fn put_preset(&self, preset: Preset) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            let sql = "INSERT INTO presets (name, description, cron) VALUES (?1, ?2, ?3)
-                ON CONFLICT (name) DO UPDATE SET description = ?2, cron = ?3";
-            connection.prepare_cached(sql)?.execute(params![preset.name, preset.description, preset.cron])?;
-            Ok(())
-        })
-        .await
+        self.write(move |connection| put(connection, &preset)).await
     }
 
     /// Every preset, by name.
@@ -59,6 +53,14 @@ impl Store {
         })
         .await
     }
+}
+
+/// Adds or changes a preset.
+pub(crate) fn put(connection: &Connection, preset: &Preset) -> Result<(), StoreError> {
+    let sql = "INSERT INTO presets (name, description, cron) VALUES (?1, ?2, ?3)
+        ON CONFLICT (name) DO UPDATE SET description = ?2, cron = ?3";
+    connection.prepare_cached(sql)?.execute(params![preset.name, preset.description, preset.cron])?;
+    Ok(())
 }
 
 fn ensure(connection: &Connection, presets: &[Preset]) -> Result<(), StoreError> {

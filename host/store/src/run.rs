@@ -270,8 +270,8 @@ fn read(row: &Row<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Resu
         is_one_off: row.plain(22)?,
         conflicts: row.plain(23)?,
         on_failure: row.parsed_option(25)?,
-        trace: row.parsed_option(26)?,
-        replay_of: row.parsed_option(27)?,
+        trace: row.parsed_option(27)?,
+        replay_of: row.parsed_option(28)?,
         rate_left: None,
     })
 }

@@ -131,7 +131,8 @@ fn create(connection: &Connection, tenant: &TenantId, task: &NewTask) -> Result<
     stored.ok_or_else(|| StoreError::BadRow(format!("tasks: `{}` is not there", definition.id)))
 }
 
-fn replace(
+/// Stores a task in place of the one with its id, or anew.
+pub(crate) fn replace(
     connection: &Connection,
     tenant: &TenantId,
     task: &NewTask,

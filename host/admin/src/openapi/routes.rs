@@ -1,6 +1,7 @@
 //! What each route does, one description each.
 
 mod data;
+mod declarations;
 mod executions;
 mod host;
 mod plugins;
@@ -17,6 +18,7 @@ pub(super) fn add(draft: &mut Draft) {
     executions::add(draft);
     plugins::add(draft);
     data::add(draft);
+    declarations::add(draft);
     tenants::add(draft);
     host::add(draft);
 }
@@ -29,6 +31,7 @@ pub(super) fn tags() -> Value {
         {"name": "executions", "description": "What ran, how it ended, and running it again."},
         {"name": "plugins", "description": "Handlers: WebAssembly components."},
         {"name": "data", "description": "Key-value data, configuration and secrets of handlers."},
+        {"name": "declarations", "description": "All that a tenant has, declared and changed as one."},
         {"name": "tenants", "description": "Who uses this host, with which tokens, and what was changed."},
         {"name": "host", "description": "Schedules, figures and probes."},
     ])

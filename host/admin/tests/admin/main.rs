@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod conformity;
+mod declarations;
 mod events;
 mod framing;
 mod grants;

@@ -1,92 +1,110 @@
-//! Files that declare plugins and tasks, read with the line of everything in them.
+//! Files that declare what a tenant is to have, turned into what the server is asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use innkeeper_model::id::PluginName;
-use innkeeper_model::problem::nearest;
-use serde_json::Value;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use innkeeper_model::id::Digest;
+use innkeeper_model::problem::{FieldError, nearest};
+use serde_json::{Map, Value, json};
 
-use super::is_document;
-use crate::config::line_of;
-use crate::dev::manifest::to_json;
-use crate::problem::Problem;
+use super::mistake::{Mistake, Mistakes};
+use super::place::Places;
+use super::source::{self, Entry};
+use crate::input::without_line_end;
 
-/// What may stand at the top of a file. The last is for `dev` alone.
-const SECTIONS: [&str; 3] = ["plugin", "task", "dev"];
+/// The lists of a declaration, by the sections of files that fill them.
+const LISTS: [(&str, &str); 4] =
+    [("preset", "presets"), ("plugin", "plugins"), ("config", "config"), ("task", "tasks")];
 
-/// What one file declares.
-#[derive(Debug)]
-pub(super) struct Document {
+/// What files declare.
+#[derive(Debug, Default)]
+pub(super) struct Declared {
+    /// What the server is asked for, without `prune`.
+    pub(super) body: Map<String, Value>,
+    /// Where each thing stands, in the order of each list.
+    sites: Vec<(&'static str, Site)>,
+    /// Components that are declared, each with its digest.
+    pub(super) components: Vec<Component>,
+    /// What whoever applies it should know.
+    pub(super) notes: Vec<Mistake>,
+}
+
+/// Where something is declared.
+#[derive(Debug, Clone)]
+struct Site {
     path: PathBuf,
-    pub(super) plugins: Vec<DeclaredPlugin>,
-    pub(super) tasks: Vec<DeclaredTask>,
+    name: String,
+    places: Places,
 }
 
-/// A plugin, with its component.
+impl Site {
+    fn at(&self, field: &str, what: &str) -> Mistake {
+        Mistake {
+            file: Some(self.path.clone()),
+            place: Some(self.places.of(field)),
+            name: self.name.clone(),
+            field: field.to_owned(),
+            message: what.to_owned(),
+        }
+    }
+}
+
+/// A component, and what declares it.
 #[derive(Debug)]
-pub(super) struct DeclaredPlugin {
-    pub(super) name: String,
-    pub(super) component: Vec<u8>,
-    pub(super) line: usize,
+pub(super) struct Component {
+    pub(super) plugin: String,
+    pub(super) digest: String,
+    pub(super) bytes: Vec<u8>,
+    site: Site,
 }
 
-/// A task as its author writes it.
-#[derive(Debug)]
-pub(super) struct DeclaredTask {
-    pub(super) id: String,
-    pub(super) body: Value,
-    /// The line of each field, by its path, such as `retryPolicy.delay`.
-    lines: BTreeMap<String, usize>,
-    line: usize,
+impl Component {
+    /// What is wrong with it, with its place.
+    pub(super) fn locate(&self, what: &str) -> Mistake {
+        self.site.at("path", what)
+    }
 }
 
-impl Document {
-    /// The problem of something that stands on a line.
-    pub(super) fn locate(&self, line: usize, what: &str, problem: &Problem) -> String {
-        format!("{}:{line}: {what}: {}", self.path.display(), problem.describe())
+impl Declared {
+    /// What the server finds wrong with a field such as `tasks[3].cron`, with its place.
+    pub(super) fn locate(&self, problem: &FieldError) -> Mistake {
+        let found = problem.field.split_once('[').and_then(|(list, rest)| {
+            let (index, field) = rest.split_once(']')?;
+            let index: usize = index.parse().ok()?;
+            let site = self.sites.iter().filter(|(of, _)| *of == list).nth(index)?;
+            Some(site.1.at(field.trim_start_matches('.'), &problem.message))
+        });
+        found.unwrap_or_else(|| Mistake {
+            field: problem.field.clone(),
+            message: problem.message.clone(),
+            ..Mistake::default()
+        })
     }
 
-    /// What is wrong with a task, field by field, each with its line.
-    pub(super) fn locate_in_task(&self, task: &DeclaredTask, problem: &Problem) -> String {
-        if problem.errors.is_empty() {
-            return self.locate(task.line, &task.id, problem);
+    fn add(&mut self, list: &'static str, body: Value, site: Site) {
+        if let Some(Value::Array(items)) = self.body.get_mut(list) {
+            items.push(body);
         }
-        let lines = problem.errors.iter().map(|error| {
-            let line = task.lines.get(&error.field).copied().unwrap_or(task.line);
-            format!("{}:{line}: {}: `{}` {}", self.path.display(), task.id, error.field, error.message)
-        });
-        lines.collect::<Vec<_>>().join("\n")
+        self.sites.push((list, site));
     }
 }
 
 /// Reads a file, or every file of a folder in the order of their names.
 ///
 /// # Errors
-/// One cannot be read or is not of the right form, or something is declared twice; the message names file and line.
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Document>> {
+/// One cannot be read or is not of the right form; the message names all mistakes with file, line and column.
+pub(super) fn read(path: &Path) -> anyhow::Result<Declared> {
     let files = if path.is_dir() { files_in(path)? } else { vec![path.to_owned()] };
-    let documents = files.iter().map(|file| read_file(file)).collect::<anyhow::Result<Vec<_>>>()?;
-    let (mut plugins, mut tasks) = (BTreeSet::new(), BTreeSet::new());
-    for document in &documents {
-        let shown = document.path.display();
-        for plugin in &document.plugins {
-            let is_new = plugins.insert(&plugin.name);
-            ensure!(is_new, "{shown}:{}: the plugin `{}` is declared twice", plugin.line, plugin.name);
-        }
-        for task in &document.tasks {
-            ensure!(
-                tasks.insert(&task.id),
-                "{shown}:{}: the task `{}` is declared twice",
-                task.line,
-                task.id
-            );
+    let mut declared = Declared::default();
+    declared.body.extend(LISTS.map(|(_, list)| (list.to_owned(), json!([]))));
+    let mut mistakes = Vec::new();
+    for file in &files {
+        match read_file(file, &mut declared) {
+            Ok(found) => mistakes.extend(found),
+            Err(error) => mistakes.push(error),
         }
     }
-    Ok(documents)
+    if mistakes.is_empty() { Ok(declared) } else { Err(Mistakes { headline: None, all: mistakes }.into()) }
 }
 
 fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -98,147 +116,132 @@ fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read_file(path: &Path) -> anyhow::Result<Document> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let entries = if text.trim_start().starts_with('{') { json_entries(&text) } else { toml_entries(&text) };
-    let entries = entries.with_context(|| path.display().to_string())?;
-    let mut document = Document { path: path.to_owned(), plugins: Vec::new(), tasks: Vec::new() };
-    for entry in entries {
-        let line = entry.line;
-        let added = document.add(entry);
-        added.with_context(|| format!("{}:{line}", path.display()))?;
-    }
-    Ok(document)
+/// Whether a path is a file that can be applied.
+fn is_document(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml" || extension == "json")
 }
 
-/// One plugin or task of a file.
-struct Entry {
-    section: String,
-    body: Value,
-    lines: BTreeMap<String, usize>,
-    line: usize,
+/// Adds what a file declares. Gives its mistakes.
+fn read_file(path: &Path, declared: &mut Declared) -> Result<Vec<Mistake>, Mistake> {
+    let in_file = |mistake| Mistake { file: Some(path.to_owned()), ..mistake };
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| {
+        in_file(Mistake { message: format!("cannot be read: {error}"), ..Mistake::default() })
+    })?;
+    let entries = source::read(&text).map_err(in_file)?;
+    let added = entries.into_iter().filter_map(|entry| add(path, entry, declared).err());
+    Ok(added.collect())
 }
 
-impl Document {
-    fn add(&mut self, entry: Entry) -> anyhow::Result<()> {
-        let Entry { section, body, lines, line } = entry;
-        match section.as_str() {
-            "plugin" => self.plugins.push(read_plugin(&self.path, &body, line)?),
-            "task" => {
-                let id = body["id"].as_str().context("a task without `id`")?.to_owned();
-                self.tasks.push(DeclaredTask { id, body, lines, line });
-            }
-            _ => {}
+/// Adds one thing, or says what is wrong with it.
+fn add(path: &Path, entry: Entry, declared: &mut Declared) -> Result<(), Mistake> {
+    let Entry { section, body, places } = entry;
+    let Some((_, list)) = LISTS.into_iter().find(|(known, _)| *known == section) else { return Ok(()) };
+    let name = ["id", "name", "key"].into_iter().find_map(|key| body[key].as_str());
+    let name = name.map_or_else(|| format!("a {section}"), str::to_owned);
+    let site = Site { path: path.to_owned(), name, places };
+    let body = match section.as_str() {
+        "plugin" => {
+            read_plugin(path, body, &site, declared).map_err(|(field, error)| site.at(field, &error))?
         }
-        Ok(())
-    }
+        "config" => {
+            read_value(path, body, &site, declared).map_err(|(field, error)| site.at(field, &error))?
+        }
+        _ => body,
+    };
+    declared.add(list, body, site);
+    Ok(())
 }
 
-fn read_plugin(document: &Path, body: &Value, line: usize) -> anyhow::Result<DeclaredPlugin> {
-    let known = ["name", "path"];
-    let unknown = body.as_object().and_then(|keys| keys.keys().find(|key| !known.contains(&key.as_str())));
-    if let Some(key) = unknown {
-        let near = nearest(key, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        bail!("`plugin.{key}` is not a known key{near}");
-    }
-    let name = body["name"].as_str().context("a plugin without `name`")?;
-    name.parse::<PluginName>()?;
-    let path = body["path"].as_str().context("a plugin without `path`, which names its .wasm file")?;
+/// What is wrong, and with which field.
+type Wrong = (&'static str, String);
+
+fn whole(error: &anyhow::Error) -> Wrong {
+    ("", format!("{error:#}"))
+}
+
+fn read_plugin(
+    document: &Path,
+    mut body: Value,
+    site: &Site,
+    declared: &mut Declared,
+) -> Result<Value, Wrong> {
+    check_keys(&body, &["name", "path", "grants", "limits"]).map_err(|error| whole(&error))?;
+    let path = body["path"]
+        .as_str()
+        .ok_or(("", "a plugin without `path`, which names its .wasm file".to_owned()))?;
     let path = document.with_file_name(path);
-    let component = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    ensure!(component.starts_with(b"\0asm"), "{} is not a WebAssembly file", path.display());
-    Ok(DeclaredPlugin { name: name.to_owned(), component, line })
-}
-
-fn toml_entries(text: &str) -> anyhow::Result<Vec<Entry>> {
-    let file = DeTable::parse(text)?;
-    let mut entries = Vec::new();
-    for (section, value) in file.get_ref() {
-        let line = line_of(text, section.span().start);
-        let name = section.get_ref().as_ref();
-        check_section(name).with_context(|| format!("line {line}"))?;
-        let values: Vec<&Spanned<DeValue<'_>>> = match value.get_ref() {
-            DeValue::Array(values) => values.iter().collect(),
-            _ => vec![value],
-        };
-        for value in values {
-            let line = line_of(text, value.span().start);
-            let Some(table) = value.get_ref().as_table() else {
-                bail!("line {line}: `{name}` must be a table, written as [[{name}]]");
-            };
-            let mut lines = BTreeMap::new();
-            note_lines(text, table, "", &mut lines);
-            let body = to_json(plain(value.get_ref())?);
-            entries.push(Entry { section: name.to_owned(), body, lines, line });
-        }
+    let bytes = crate::plugins::read(&path).map_err(|error| ("path", format!("{error:#}")))?;
+    let digest = Digest::of(&bytes).to_string();
+    let component =
+        Component { plugin: site.name.clone(), digest: digest.clone(), bytes, site: site.clone() };
+    declared.components.push(component);
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("path");
+        fields.insert("digest".to_owned(), digest.into());
     }
-    entries.sort_by_key(|entry| entry.line);
-    Ok(entries)
+    Ok(body)
 }
 
-/// Notes the line of each key, by its path.
-fn note_lines(text: &str, table: &DeTable<'_>, prefix: &str, lines: &mut BTreeMap<String, usize>) {
-    for (key, value) in table {
-        let path = format!("{prefix}{}", key.get_ref());
-        lines.insert(path.clone(), line_of(text, key.span().start));
-        if let Some(table) = value.get_ref().as_table() {
-            note_lines(text, table, &format!("{path}."), lines);
+/// A value as it is written; that of a secret comes from elsewhere.
+fn read_value(
+    document: &Path,
+    mut body: Value,
+    site: &Site,
+    declared: &mut Declared,
+) -> Result<Value, Wrong> {
+    check_keys(&body, &["key", "value", "secret"]).map_err(|error| whole(&error))?;
+    let secret = body["secret"].clone();
+    if secret.is_null() {
+        return Ok(body);
+    }
+    if !body["value"].is_null() {
+        return Err((
+            "value",
+            "is in clear: a secret is named by `secret = { env = \"NAME\" }` alone".to_owned(),
+        ));
+    }
+    let value = match secret_text(document, &secret).map_err(|error| ("secret", format!("{error:#}")))? {
+        Ok(text) => text.into(),
+        Err(variable) => {
+            declared.notes.push(site.at("secret", &format!("the variable {variable} is not set")));
+            Value::Null
         }
+    };
+    (body["secret"], body["value"]) = (true.into(), value);
+    Ok(body)
+}
+
+/// The text of a secret; the inner error is the variable that is not set.
+fn secret_text(document: &Path, secret: &Value) -> anyhow::Result<Result<String, String>> {
+    let form = "must be { env = \"NAME\" } or { file = \"PATH\" }";
+    let Some(place) = secret.as_object().filter(|place| place.len() == 1) else { bail!("{form}") };
+    let of = |key: &str| place.get(key).and_then(Value::as_str);
+    match (of("env"), of("file")) {
+        (Some(variable), _) => {
+            let text = std::env::var(variable).ok().filter(|text| !text.is_empty());
+            Ok(text.ok_or_else(|| variable.to_owned()))
+        }
+        (_, Some(file)) => {
+            let path = document.with_file_name(file);
+            let text = std::fs::read_to_string(&path);
+            let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+            Ok(Ok(without_line_end(text)))
+        }
+        _ => bail!("{form}"),
     }
 }
 
-/// The value without its places.
-fn plain(value: &DeValue<'_>) -> anyhow::Result<toml::Value> {
-    Ok(match value {
-        DeValue::String(text) => toml::Value::String(text.to_string()),
-        DeValue::Integer(number) => {
-            toml::Value::Integer(i64::from_str_radix(number.as_str(), number.radix())?)
-        }
-        DeValue::Float(number) => toml::Value::Float(number.as_str().parse()?),
-        DeValue::Boolean(value) => toml::Value::Boolean(*value),
-        DeValue::Datetime(time) => toml::Value::Datetime(*time),
-        DeValue::Array(values) => {
-            toml::Value::Array(values.iter().map(|value| plain(value.get_ref())).collect::<Result<_, _>>()?)
-        }
-        DeValue::Table(table) => {
-            let plain = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
-                let key: &std::borrow::Cow<'_, str> = key.get_ref();
-                Ok((key.to_string(), plain(value.get_ref())?))
-            };
-            toml::Value::Table(table.iter().map(plain).collect::<anyhow::Result<_>>()?)
-        }
-    })
-}
-
-/// JSON tells no lines but those of what is no JSON: everything stands on the first one.
-fn json_entries(text: &str) -> anyhow::Result<Vec<Entry>> {
-    let Value::Object(file) = serde_json::from_str(text)? else { bail!("must be an object") };
-    let mut entries = Vec::new();
-    for (section, value) in file {
-        check_section(&section)?;
-        let values = match value {
-            Value::Array(values) => values,
-            value => vec![value],
-        };
-        for body in values {
-            entries.push(Entry { section: section.clone(), body, lines: BTreeMap::new(), line: 1 });
-        }
-    }
-    Ok(entries)
-}
-
-fn check_section(name: &str) -> anyhow::Result<()> {
-    if SECTIONS.contains(&name) {
-        return Ok(());
-    }
-    let near = nearest(name, SECTIONS).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    bail!("`{name}` is not a known section{near}")
+fn check_keys(body: &Value, known: &[&str]) -> anyhow::Result<()> {
+    let unknown = body.as_object().and_then(|keys| keys.keys().find(|key| !known.contains(&key.as_str())));
+    let Some(key) = unknown else { return Ok(()) };
+    let near = nearest(key, known.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    bail!("`{key}` is not a known key{near}")
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
@@ -249,34 +252,70 @@ mod tests {
         folder
     }
 
+    fn at(field: &str) -> FieldError {
+        FieldError::new(field, "x", "is wrong")
+    }
+
     #[test]
-    fn a_folder_is_read_in_order_with_its_lines() {
-        let toml = b"[[plugin]]\nname = 'a'\npath = 'a.wasm'\n\n[[task]]\nid = 'one'\n[task.retryPolicy]\ndelay = '1s'\n";
+    fn a_folder_is_read_in_order_and_everything_has_its_place() {
+        let toml = b"[[plugin]]\nname = 'a'\npath = 'a.wasm'\n[plugin.grants]\nhttp = [\n  'x']\n\n[[task]]\nid = 'one'\n\
+            [task.retryPolicy]\ndelay = '1s'\n";
         let files: [(&str, &[u8]); 4] = [
             ("b.toml", toml),
-            ("a.json", br#"{"task": [{"id": "two"}]}"#),
+            ("a.json", b"{\"task\": [{\"id\": \"two\",\n  \"cron\": \"x\"}]}"),
             ("a.wasm", b"\0asm"),
             ("notes", b""),
         ];
         let folder = folder(&files);
-        let documents = read(folder.path()).expect("documents");
-        assert_eq!(documents[0].tasks[0].id, "two");
-        let task = &documents[1].tasks[0];
-        assert_eq!(task.body, json!({"id": "one", "retryPolicy": {"delay": "1s"}}));
-        assert_eq!((task.line, task.lines["retryPolicy.delay"]), (5, 8));
-        assert_eq!(documents[1].plugins[0].component, b"\0asm");
+        let declared = read(folder.path()).expect("a declaration");
+        assert_eq!(declared.body["tasks"][0]["id"], "two");
+        assert_eq!(declared.body["tasks"][1], json!({"id": "one", "retryPolicy": {"delay": "1s"}}));
+        assert_eq!(declared.body["plugins"][0]["digest"], Digest::of(b"\0asm").to_string());
+        assert_eq!(declared.components[0].bytes, b"\0asm");
+        for (field, expected) in [
+            ("tasks[0].cron", "a.json:2:11: two: `cron` is wrong"),
+            ("tasks[1].retryPolicy.delay", "b.toml:11:1: one: `retryPolicy.delay` is wrong"),
+            ("tasks[1].plugin", "b.toml:8:1: one: `plugin` is wrong"),
+            ("plugins[0].grants.http[0]", "b.toml:6:3: a: `grants.http[0]` is wrong"),
+            ("tasks[1]", "b.toml:8:1: one: is wrong"),
+        ] {
+            let located = declared.locate(&at(field)).to_string();
+            assert!(located.ends_with(expected), "{located}");
+        }
+        assert_eq!(declared.locate(&at("body")).to_string(), "`body` is wrong");
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_file_and_line() {
+    fn a_secret_comes_from_a_file_or_the_environment() {
+        let text = b"[[config]]\nkey = 'a'\nsecret = { file = 'token' }\n[[config]]\nkey = 'b'\nvalue = ''\n\
+            [[config]]\nkey = 'c'\nsecret = { env = 'INNKEEPER_TEST_NO_SUCH_VARIABLE' }";
+        let folder = folder(&[("x.toml", text), ("token", b"s3cret\n")]);
+        let declared = read(&folder.path().join("x.toml")).expect("a declaration");
+        assert_eq!(
+            declared.body["config"],
+            json!([{"key": "a", "value": "s3cret", "secret": true}, {"key": "b", "value": ""},
+                {"key": "c", "value": null, "secret": true}])
+        );
+        let notes: Vec<_> = declared.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].contains("x.toml:9:1: c: `secret` the variable INNKEEPER_TEST"), "{notes:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_line_and_column() {
         for (text, expected) in [
-            ("\n[[tasks]]\nid = 'a'", "x.toml: line 2: `tasks` is not a known section; did you mean `task`?"),
-            ("task = 3", "line 1: `task` must be a table"),
-            ("[[task]]\nname = 'a'", "x.toml:1: a task without `id`"),
-            ("\n[[plugin]]\nname = 'a'", "x.toml:2: a plugin without `path`"),
-            ("[[plugin]]\nname = 'a'\nfile = 'x'", "`plugin.file` is not a known key"),
-            ("[[plugin]]\nname = 'a'\npath = 'none.wasm'", "cannot read"),
-            ("[[task]]\nid = 'a'\n[[task]]\nid = 'a'", "x.toml:3: the task `a` is declared twice"),
+            ("\n[[tasks]]\nid = 'a'", "x.toml:2:3: `tasks` is not a known section; did you mean `task`?"),
+            ("[grants]", "x.toml:1:2: `grants` belong to a plugin: write [plugin.grants]"),
+            ("task = 3", "x.toml:1:8: `task` must be a table"),
+            ("{\"task\": [\n 3]}", "x.toml:2:2: `task` must be an object"),
+            ("\n[[plugin]]\nname = 'a'", "x.toml:2:1: a: a plugin without `path`"),
+            ("[[plugin]]\nname = 'a'\nfile = 'x'", "`file` is not a known key"),
+            ("[[plugin]]\nname = 'a'\npath = 'none.wasm'", "x.toml:3:1: a: `path` cannot read"),
+            (
+                "[[config]]\nkey = 'a'\nvalue = 'x'\nsecret = { env = 'X' }",
+                "x.toml:3:1: a: `value` is in clear",
+            ),
+            ("[[config]]\nkey = 'a'\nsecret = true", "x.toml:3:1: a: `secret` must be { env"),
             ("[[task]\n", "x.toml"),
         ] {
             let folder = folder(&[("x.toml", text.as_bytes())]);

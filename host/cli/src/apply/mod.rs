@@ -1,181 +1,136 @@
-//! `apply`: bringing a server to what files declare. Everything is checked first, on the server, by dry runs; then the
-//! difference is shown; then only what differs is changed.
+//! `apply`: bringing a server to what files declare. The server says what differs, is given the components that it lacks, and
+//! then changes all of it in one transaction, or nothing.
 
 mod document;
 mod export;
-mod plan;
+mod mistake;
+mod place;
+mod show;
+mod source;
 
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use anyhow::anyhow;
-use innkeeper_model::id::Digest;
 use serde_json::{Value, json};
 
 pub(crate) use self::export::export;
+pub(crate) use self::mistake::Mistakes;
 
-use self::document::{DeclaredPlugin, DeclaredTask, Document};
-use self::plan::{Action, Change, Kind};
+use self::document::{Component, Declared};
+use self::mistake::Mistake;
 use crate::args::ApplyArgs;
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::problem::Problem;
-use crate::progress::Upload;
+use crate::progress::{Upload, Work};
 
 /// Shows what differs from what is declared and, unless it is a dry run, changes it.
 ///
 /// # Errors
-/// [`Failure::Usage`] if a file cannot be read; [`Failure::Failed`] if the server refuses something: then nothing is
-/// changed, but for what somebody else changes between the check and the change.
+/// [`Failure::Usage`] if a file cannot be read; [`Failure::Failed`] if the server refuses something. Then nothing is changed.
 pub(crate) async fn apply(args: ApplyArgs, client: &Client, output: Output) -> Result<(), Failure> {
-    let documents = document::read(&args.file).map_err(Failure::Usage)?;
-    let changes = plan(&documents, args.prune, client).await?;
-    let shown =
-        json!({"changes": changes.iter().map(Change::to_json).collect::<Vec<_>>(), "dryRun": args.dry_run});
+    let mut declared = document::read(&args.file).map_err(Failure::Usage)?;
+    declared.body.insert("prune".to_owned(), args.prune.into());
+    let body = Value::Object(std::mem::take(&mut declared.body));
+    let (tag, mut plan) = compare(&body, &declared, client, output).await?;
+    for note in &declared.notes {
+        eprintln!("{note}: the secret stays as it is");
+    }
+    upload_missing(&plan, &declared, client, output).await?;
+    let changes = plan["changes"].as_array().cloned().unwrap_or_default();
     if args.dry_run {
-        return Ok(output.answer(&shown, |_| plan::describe(&changes) + &plan::sum(&changes, true))?);
+        let shown = shown(&changes, true);
+        return Ok(output.answer(&shown, |_| show::describe(&changes) + &show::sum(&changes, true))?);
     }
-    output.show(&plan::describe(&changes))?;
-    let sum = plan::sum(&changes, false);
-    for change in changes {
-        let what = change.title();
-        make(change, client, output).await.map_err(|failure| in_context(failure, &what))?;
+    output.show(&show::describe(&changes))?;
+    if !changes.is_empty() {
+        let work = Work::start("changing", output.is_quiet());
+        let answer = client.apply(&body, Some(&tag)).await;
+        work.finish();
+        plan = answer.map_err(|failure| refused(failure, &declared))?.1;
     }
-    Ok(output.done(&shown, |_| sum)?)
+    let made = plan["changes"].as_array().cloned().unwrap_or_default();
+    Ok(output.done(&shown(&made, false), |_| show::sum(&made, false))?)
 }
 
-/// What has to change, if the server would take all of it.
-async fn plan(documents: &[Document], prune: bool, client: &Client) -> Result<Vec<Change>, Failure> {
-    let mut changes = Vec::new();
+fn shown(changes: &[Value], is_dry: bool) -> Value {
+    json!({"changes": changes, "dryRun": is_dry})
+}
+
+/// What differs, and the tag that stands for it.
+async fn compare(
+    body: &Value,
+    declared: &Declared,
+    client: &Client,
+    output: Output,
+) -> Result<(String, Value), Failure> {
+    let work = Work::start("comparing", output.is_quiet());
+    let compared = client.apply(body, None).await;
+    work.finish();
+    compared.map_err(|failure| refused(failure, declared))
+}
+
+/// Gives the server the components that it lacks, which it checks; every one that it refuses is named.
+async fn upload_missing(
+    plan: &Value,
+    declared: &Declared,
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
+    let missing = plan["missing"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    // Two plugins may have one component.
+    let digests: BTreeSet<_> = missing.collect();
+    let of = |digest: &str| declared.components.iter().find(|component| component.digest == digest);
+    let needed: Vec<_> = digests.into_iter().filter_map(of).collect();
     let mut refusals = Vec::new();
-    for document in documents {
-        for plugin in &document.plugins {
-            match try_plugin(plugin, client).await? {
-                Ok(change) => changes.extend(change),
-                Err(problem) => refusals.push(document.locate(plugin.line, &plugin.name, &problem)),
-            }
+    for (index, component) in needed.iter().enumerate() {
+        let name = match needed.len() {
+            1 => component.plugin.clone(),
+            count => format!("{} ({} of {count})", component.plugin, index + 1),
+        };
+        if let Err(problem) = stage(component, &name, client, output).await? {
+            refusals.push(component.locate(&problem.describe()));
         }
     }
-    let assumed: Vec<_> =
-        documents.iter().flat_map(|one| &one.plugins).map(|one| one.name.as_str()).collect();
-    for document in documents {
-        for task in &document.tasks {
-            match try_task(task, &assumed.join(","), client).await? {
-                Ok(change) => changes.extend(change),
-                Err(problem) => refusals.push(document.locate_in_task(task, &problem)),
-            }
-        }
-    }
-    if !refusals.is_empty() {
-        let count = refusals.len();
-        return Err(Failure::Failed(anyhow!("{count} refused, nothing is changed\n{}", refusals.join("\n"))));
-    }
-    if prune {
-        changes.extend(superfluous(documents, client).await?);
-    }
-    Ok(changes)
+    if refusals.is_empty() { Ok(()) } else { Err(nothing_changed(refusals.len(), refusals)) }
 }
 
 /// The outer error is that of the way to the server, the inner one its refusal.
-async fn try_plugin(
-    plugin: &DeclaredPlugin,
+async fn stage(
+    component: &Component,
+    name: &str,
     client: &Client,
-) -> Result<Result<Option<Change>, Problem>, Failure> {
-    let digest = Digest::of(&plugin.component).to_string();
-    let current = optional(client.get(&["plugins", &plugin.name], &[]).await)?;
-    let before = current.as_ref().and_then(|current| current["digest"].as_str()).map(str::to_owned);
-    if before.as_deref() == Some(&digest) {
-        return Ok(Ok(None));
-    }
-    let query = [("dryRun", "true".to_owned())];
-    let tried = client.upload(&["plugins", &plugin.name], &query, plugin.component.clone().into()).await;
-    let change = Change {
-        action: if before.is_some() { Action::Change } else { Action::Create },
-        kind: Kind::Plugin,
-        name: plugin.name.clone(),
-        fields: vec![("digest".to_owned(), before.map_or(Value::Null, Value::from), digest.into())],
-        component: Some(plugin.component.clone()),
-        body: Value::Null,
-    };
-    Ok(refused(tried)?.map(|_| Some(change)))
-}
-
-async fn try_task(
-    task: &DeclaredTask,
-    assumed: &str,
-    client: &Client,
-) -> Result<Result<Option<Change>, Problem>, Failure> {
-    let path = ["tasks", task.id.as_str()];
-    let current = optional(client.get(&path, &[]).await)?;
-    let mut body = task.body.clone();
-    // Whether it is paused is left alone unless it is declared.
-    if let Some(paused) = current.as_ref().map(|current| current["isPaused"].clone())
-        && body.get("isPaused").is_none_or(Value::is_null)
-    {
-        body["isPaused"] = paused;
-    }
-    let query = [("dryRun", "true".to_owned()), ("assumePlugins", assumed.to_owned())];
-    let tried = refused(client.put(&path, &query, &body).await)?;
-    Ok(tried.map(|(_, wanted)| plan::task(current.as_ref(), &wanted, body)))
-}
-
-/// What the server has and nobody declares: tasks first, so that their plugins can go.
-async fn superfluous(documents: &[Document], client: &Client) -> Result<Vec<Change>, Failure> {
-    let mut changes = Vec::new();
-    let (tasks, _) = client.list(&["tasks"], &[], usize::MAX).await?;
-    let declared = |id: &str| documents.iter().flat_map(|one| &one.tasks).any(|task| task.id == id);
-    let ids = tasks.iter().filter_map(|task| task["id"].as_str());
-    changes.extend(ids.filter(|id| !declared(id)).map(|id| Change::delete(Kind::Task, id)));
-    let plugins = client.get(&["plugins"], &[]).await?;
-    let declared =
-        |name: &str| documents.iter().flat_map(|one| &one.plugins).any(|plugin| plugin.name == name);
-    let names =
-        plugins["items"].as_array().into_iter().flatten().filter_map(|plugin| plugin["name"].as_str());
-    changes.extend(names.filter(|name| !declared(name)).map(|name| Change::delete(Kind::Plugin, name)));
-    Ok(changes)
-}
-
-async fn make(change: Change, client: &Client, output: Output) -> Result<(), Failure> {
-    let path = [change.kind.path(), change.name.as_str()];
-    match (change.action, change.component) {
-        (Action::Delete, _) => drop(client.delete(&path).await?),
-        (_, Some(component)) => {
-            let upload = Upload::start(&change.name, component.len(), output.is_quiet());
-            let pushed = client.upload(&path, &[], upload.body(component)).await;
-            upload.finish();
-            pushed?;
-        }
-        (_, None) => drop(client.put(&path, &[], &change.body).await?),
-    }
-    Ok(())
-}
-
-/// `None` if what was asked for does not exist.
-fn optional(answer: Result<Value, Failure>) -> Result<Option<Value>, Failure> {
-    match answer {
-        Ok(value) => Ok(Some(value)),
-        Err(Failure::Refused(problem)) if problem.status == 404 => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// Takes the server's refusal of a body apart from what else may fail.
-fn refused<T>(answer: Result<T, Failure>) -> Result<Result<T, Problem>, Failure> {
-    match answer {
-        Ok(value) => Ok(Ok(value)),
+    output: Output,
+) -> Result<Result<(), Problem>, Failure> {
+    let upload = Upload::start(name, component.bytes.len(), output.is_quiet());
+    let staged = client.stage(upload.body(component.bytes.clone())).await;
+    upload.finish();
+    match staged {
+        Ok(_) => Ok(Ok(())),
         Err(Failure::Refused(problem)) if matches!(problem.status, 400 | 413 | 422) => Ok(Err(problem)),
         Err(failure) => Err(failure),
     }
 }
 
-fn in_context(failure: Failure, what: &str) -> Failure {
+/// A refusal, with the place of everything that is wrong.
+fn refused(failure: Failure, declared: &Declared) -> Failure {
     match failure {
-        Failure::Refused(problem) => Failure::Failed(anyhow!("{what}: {}", problem.describe())),
+        Failure::Refused(problem) if problem.status == 422 => {
+            let mut located: Vec<_> = problem.errors.iter().map(|error| declared.locate(error)).collect();
+            let refusals = located.len();
+            // A secret without a text is refused where there is none yet.
+            located.extend(declared.notes.iter().cloned());
+            nothing_changed(refusals, located)
+        }
+        Failure::Refused(problem) if problem.status == 412 => Failure::Failed(anyhow!(
+            "something has changed on the server since it was compared, so nothing is changed; apply again"
+        )),
         other => other,
     }
 }
 
-/// Whether a path is a file that can be applied.
-fn is_document(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml" || extension == "json")
+fn nothing_changed(refusals: usize, all: Vec<Mistake>) -> Failure {
+    let headline = Some(format!("{refusals} refused, nothing is changed"));
+    Failure::Failed(Mistakes { headline, all }.into())
 }

@@ -7,13 +7,13 @@ use clap::Args;
 /// What to bring about.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
-    /// File of declared plugins and tasks, in TOML or JSON, or a folder of such files.
+    /// File that declares plugins, configured values, tasks and presets, in TOML or JSON, or a folder of such files.
     #[arg(short, long, value_name = "PATH")]
     pub file: PathBuf,
     /// Only show what would change.
     #[arg(long)]
     pub dry_run: bool,
-    /// Delete the tasks and plugins of the server that are not declared.
+    /// Delete the tasks, plugins and configured values of the tenant that are not declared.
     #[arg(long)]
     pub prune: bool,
 }

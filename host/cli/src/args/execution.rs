@@ -1,5 +1,7 @@
 //! `execution` and `event`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use innkeeper_model::id::ExecutionId;
 use innkeeper_model::topic::{EventName, TopicPattern};
@@ -59,11 +61,12 @@ pub struct Tail {
     pub count: Option<u64>,
 }
 
-/// An event to publish.
+/// An event to publish, or a file of them.
 #[derive(Debug, Args)]
 pub struct Publish {
     /// Its name, such as `user:logged_in`.
-    pub name: EventName,
+    #[arg(required_unless_present = "file")]
+    pub name: Option<EventName>,
     /// Its data, as JSON.
     #[arg(value_name = "JSON", value_parser = json)]
     pub body: Option<Value>,
@@ -73,6 +76,9 @@ pub struct Publish {
     /// Publishes once, however often the command is repeated with the same key.
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<String>,
+    /// A file of events instead, one JSON object a line: {"event": "NAME", "data": …}; `-` is standard input.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["name", "body", "data"])]
+    pub file: Option<PathBuf>,
 }
 
 /// Reads JSON from the command line.

@@ -8,6 +8,8 @@ mod operations;
 mod plugin;
 mod plugin_tools;
 mod preset;
+#[cfg(test)]
+mod reference;
 mod schedule;
 mod server;
 mod task;
@@ -24,8 +26,8 @@ pub use apply::{ApplyArgs, ExportArgs};
 pub use configuration::{ConfigVerb, SetConfig, ValueVerb};
 pub use execution::{EventVerb, ExecutionVerb, Publish, Tail};
 pub use key_value::{KeyValueVerb, ListKeys, SetValue};
-pub use operations::{BackupArgs, CheckArgs, CompletionsArgs, DoctorArgs, RestoreArgs};
-pub use plugin::{Grant, GrantText, PluginVerb, Push};
+pub use operations::{AuditArgs, BackupArgs, CheckArgs, CompletionsArgs, DoctorArgs, RestoreArgs};
+pub use plugin::{Grant, GrantText, PluginLimits, PluginVerb, Push};
 pub use plugin_tools::{Build, Language, New, RunPlugin};
 pub use preset::{PresetVerb, SetPreset};
 pub use schedule::{Preview, ScheduleVerb};
@@ -157,12 +159,14 @@ pub enum Command {
     },
     /// Show counts over the tasks.
     Stats,
+    /// List who changed what of a tenant. For its administrators.
+    Audit(AuditArgs),
     /// Compile one component from standard input to standard output. For the host itself, which speaks to it in its own way.
     #[command(hide = true, name = COMPILE_VERB)]
     CompileComponent,
-    /// Bring a server to what files declare: plugins and tasks. Shows the difference first.
+    /// Bring a tenant to what files declare, all of it or nothing. Shows the difference first.
     Apply(ApplyArgs),
-    /// Write the plugins and tasks of a server into a folder, in the form that `apply` reads.
+    /// Write what a tenant has into a folder, in the form that `apply` reads.
     Export(ExportArgs),
     /// Copy the database of a running server into a file.
     Backup(BackupArgs),

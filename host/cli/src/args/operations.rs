@@ -40,6 +40,14 @@ pub struct DoctorArgs {
     pub data_dir: Option<PathBuf>,
 }
 
+/// Which changes to list.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// At most so many, the newest first.
+    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    pub limit: usize,
+}
+
 /// For which shell.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use innkeeper_model::grants::HttpGrant;
 use innkeeper_model::id::PluginName;
+use serde_json::Value;
 
 use super::plugin_tools::{Build, New, RunPlugin};
 
@@ -60,6 +61,8 @@ pub enum PluginVerb {
     Allow(Grant),
     /// Take back what a plugin may reach.
     Deny(Grant),
+    /// Show the limits of a plugin's executions, or change some of them.
+    Limits(PluginLimits),
     /// Release a plugin from quarantine, and resume its tasks. For the operator.
     Release {
         /// Its name.
@@ -70,6 +73,17 @@ pub enum PluginVerb {
         /// Its name.
         name: PluginName,
     },
+}
+
+/// Limits of a plugin.
+#[derive(Debug, Args)]
+pub struct PluginLimits {
+    /// The plugin's name.
+    pub name: PluginName,
+    /// A limit of each of its executions, such as `timeout=5s`; `-` as the value for none of its own. What is not named stays.
+    /// Names: fuel, timeout, memory, output, log, hostCalls, events, keyValue, egressRequests, egressBytes.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = super::tenant::pair)]
+    pub set: Vec<(String, Value)>,
 }
 
 /// What to upload.

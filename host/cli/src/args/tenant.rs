@@ -19,8 +19,8 @@ pub enum TenantVerb {
     List,
     /// Show a tenant with its limits, its quotas and what it uses.
     Show {
-        /// Its name.
-        id: TenantId,
+        /// Its name; the tenant that the token belongs to, or `--tenant` names, unless it is given.
+        id: Option<TenantId>,
     },
     /// Change what is set for a tenant. What is not named stays.
     Set {
@@ -70,7 +70,7 @@ pub struct Settings {
 }
 
 /// `name=value`; a number if it reads as one, nothing if it is `-`.
-fn pair(text: &str) -> Result<(String, Value), String> {
+pub(super) fn pair(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE, such as tasks=100")?;
     let value = match value {
         "-" => Value::Null,

@@ -30,7 +30,7 @@ pub struct CreateToken {
     #[arg(long)]
     pub name: String,
     /// What its bearer may do: `reader`, `writer`, `admin`, or `operator`.
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, value_name = "ROLE", value_parser = super::task::one_of::<Role, 4>(Role::ALL.map(Role::as_str)))]
     pub role: Role,
     /// After what time it is no longer good, such as 30d. [default: never]
     #[arg(long, value_name = "DURATION")]

@@ -1,5 +1,6 @@
 //! `config check`: what holds, and where it comes from.
 
+use innkeeper_model::problem::nearest;
 use serde_json::{Value, json};
 
 use super::{SETTINGS, ServerConfig, Settings};
@@ -14,13 +15,14 @@ const COLUMNS: [Column; 3] = [
 ];
 
 /// Variables that begin as those of the settings do and mean something else.
-const OTHER_VARIABLES: [&str; 6] = [
+const OTHER_VARIABLES: [&str; 7] = [
     "INNKEEPER_CONFIG",
     "INNKEEPER_URL",
     "INNKEEPER_TOKEN",
     "INNKEEPER_TENANT",
     "INNKEEPER_LOG",
     "INNKEEPER_BINARY",
+    "INNKEEPER_SECRET_KEY",
 ];
 
 /// Shows the settings that a server would run with here.
@@ -37,7 +39,7 @@ pub(crate) fn check(args: &CheckArgs, token: Option<&str>, output: Output) -> Re
         table(&COLUMNS, rows.as_array().map(Vec::as_slice).unwrap_or_default(), columns())
     })?;
     for name in unknown_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
-        eprintln!("the variable {name} is no setting; it has no effect");
+        eprintln!("{}", told(&name));
     }
     resolved.map(|_| ()).map_err(Failure::Usage)
 }
@@ -45,6 +47,13 @@ pub(crate) fn check(args: &CheckArgs, token: Option<&str>, output: Output) -> Re
 fn row(settings: &Settings, key: &str) -> Value {
     let given = settings.get(key);
     json!({"key": key, "value": given.text, "from": given.origin.to_string()})
+}
+
+/// That a variable means nothing, and what it was probably meant to be.
+fn told(name: &str) -> String {
+    let known = SETTINGS.iter().map(|setting| setting.variable).chain(OTHER_VARIABLES);
+    let near = nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    format!("the variable {name} is no setting, and has no effect{near}")
 }
 
 fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<String> {
@@ -62,5 +71,10 @@ mod tests {
     fn a_variable_that_means_nothing_is_found() {
         let names = ["PATH", "INNKEEPER_URL", "INNKEEPER_LISTEN", "INNKEEPER_LISSEN"].map(str::to_owned);
         assert_eq!(unknown_variables(names.into_iter()), ["INNKEEPER_LISSEN"]);
+        assert!(told("INNKEEPER_LISSEN").ends_with("no effect; did you mean INNKEEPER_LISTEN?"));
+        assert!(
+            unknown_variables(["INNKEEPER_SECRET_KEY".to_owned()].into_iter()).is_empty(),
+            "it has an effect"
+        );
     }
 }

@@ -90,7 +90,7 @@ fn sections() -> Vec<&'static str> {
 }
 
 /// The line, from 1, of a place in a text.
-pub(crate) fn line_of(text: &str, place: usize) -> usize {
+fn line_of(text: &str, place: usize) -> usize {
     text.get(..place).unwrap_or(text).matches('\n').count() + 1
 }
 

@@ -141,6 +141,20 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_tasks_fits_every_terminal() {
+        console::set_colors_enabled(false);
+        let tasks = [
+            json!({"id": "weekly:report", "type": "schedule", "cron": "0 9 * * 1", "plugin": "greeter", "status": "pending"}),
+            json!({"id": "greet-whoever-comes", "type": "event", "onEvent": "user:logged_in:*", "plugin": "greeter",
+                "status": "paused"}),
+        ];
+        let widths = [120, 80, 60, 40];
+        let tables =
+            widths.map(|width| format!("{width}:\n{}", table(&crate::tasks::COLUMNS, &tasks, Some(width))));
+        insta::assert_snapshot!(tables.join("\n\n"));
+    }
+
+    #[test]
     fn empty_fields_are_left_out() {
         console::set_colors_enabled(false);
         let pairs = [("id", "a".to_owned()), ("name", String::new()), ("status", "paused".to_owned())];

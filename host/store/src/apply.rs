@@ -1,0 +1,208 @@
+//! Many changes of a tenant in one transaction: all of them, or none.
+
+use innkeeper_model::id::{Digest, PluginName, TaskId, TenantId};
+use innkeeper_model::precondition::Precondition;
+use innkeeper_model::task::Task;
+use innkeeper_model::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::plugin_policy::PluginPolicy;
+use crate::{
+    Deleted, NewTask, PluginVersion, Preset, Replaced, Store, StoreError, StoredConfig, config, control,
+    plugin, plugin_policy, preset, task,
+};
+
+/// Changes that are made together, in the order of the fields.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Presets to add or to change; they are the same for all tenants.
+    pub presets: Vec<Preset>,
+    /// Plugins to add or to change.
+    pub plugins: Vec<PluginChange>,
+    /// Values to set, by key.
+    pub config: Vec<(String, StoredConfig)>,
+    /// Tasks to store, each with what it must meet.
+    pub tasks: Vec<(NewTask, Precondition)>,
+    /// Tasks to delete; one that is gone already is none the worse for it.
+    pub deleted_tasks: Vec<TaskId>,
+    /// Keys of values to delete, as with tasks.
+    pub deleted_config: Vec<String>,
+    /// Plugins to delete, as with tasks.
+    pub deleted_plugins: Vec<PluginName>,
+}
+
+/// How a plugin is to change.
+#[derive(Debug, Clone)]
+pub struct PluginChange {
+    /// Its name.
+    pub name: PluginName,
+    /// What it must meet; its tag is its active digest.
+    pub demanded: Precondition,
+    /// Which version is to be the active one.
+    pub version: VersionChange,
+    /// What it may use and reach from now on.
+    pub policy: PluginPolicy,
+}
+
+/// Which version is to be the active one.
+#[derive(Debug, Clone)]
+pub enum VersionChange {
+    /// The one that is.
+    Keep,
+    /// One that the plugin has already.
+    Activate(Digest),
+    /// A new one.
+    Store(PluginVersion),
+}
+
+/// What was there before, of what others must be told.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// Every task that was stored, in the order of the batch.
+    pub replaced: Vec<Replaced>,
+    /// Every task that was deleted, and what went with it.
+    pub deleted: Vec<(Task, Deleted)>,
+}
+
+impl Store {
+    /// Makes all changes of a batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Precondition`] if something is not as demanded; [`StoreError::PluginMissing`] if a task names a handler
+    /// that does not exist; [`StoreError::PluginInUse`] if a plugin that is to be deleted is needed. Then nothing is changed.
+    pub async fn apply(
+        &self,
+        tenant: &TenantId,
+        batch: Batch,
+        now: Timestamp,
+    ) -> Result<Applied, StoreError> {
+        let tenant = tenant.clone();
+        self.write(move |connection| apply(connection, &tenant, batch, now)).await
+    }
+}
+
+fn apply(
+    connection: &Connection,
+    tenant: &TenantId,
+    batch: Batch,
+    now: Timestamp,
+) -> Result<Applied, StoreError> {
+    for preset in &batch.presets {
+        preset::put(connection, preset)?;
+    }
+    for change in &batch.plugins {
+        change_plugin(connection, tenant, change, now)?;
+    }
+    for (key, value) in batch.config {
+        config::put(connection, tenant, &key, value, now)?;
+    }
+    let mut applied = Applied::default();
+    for (new, demanded) in &batch.tasks {
+        applied.replaced.push(task::replace(connection, tenant, new, demanded)?);
+    }
+    for id in &batch.deleted_tasks {
+        let Some(before) = task::find(connection, tenant, id)? else { continue };
+        if let Some(deleted) = control::delete(connection, tenant, id, now)? {
+            applied.deleted.push((before, deleted));
+        }
+    }
+    for key in &batch.deleted_config {
+        config::delete(connection, tenant, key)?;
+    }
+    for name in &batch.deleted_plugins {
+        plugin::delete(connection, tenant, name)?;
+    }
+    Ok(applied)
+}
+
+fn change_plugin(
+    connection: &Connection,
+    tenant: &TenantId,
+    change: &PluginChange,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    plugin::check(connection, tenant, &change.name, &change.demanded)?;
+    let exists = match &change.version {
+        VersionChange::Keep => true,
+        VersionChange::Store(version) => plugin::put(connection, tenant, version, now).map(|_| true)?,
+        VersionChange::Activate(digest) => activate(connection, tenant, &change.name, digest, now)?,
+    };
+    if exists && plugin_policy::set(connection, tenant, &change.name, &change.policy)? {
+        return Ok(());
+    }
+    Err(StoreError::PluginMissing(change.name.to_string()))
+}
+
+/// Makes a version that is stored the active one. `false` if it is not stored.
+fn activate(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &PluginName,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql =
+        "UPDATE plugins SET activeDigest = ?3, updatedAt = ?4 WHERE tenant = ?1 AND name = ?2 AND EXISTS
+        (SELECT 1 FROM plugin_versions WHERE tenant = ?1 AND plugin = ?2 AND digest = ?3)";
+    let values = params![tenant.as_str(), name.as_str(), digest.to_string(), now.to_string()];
+    Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Durability, Location};
+
+    fn version(name: &str) -> PluginChange {
+        let component: Arc<[u8]> = Arc::from(name.as_bytes());
+        let name: PluginName = name.parse().expect("a name");
+        let digest = Digest::of(&component);
+        let version = PluginVersion { name: name.clone(), digest, imports: Vec::new(), component };
+        PluginChange {
+            name,
+            demanded: Precondition::Absent,
+            version: VersionChange::Store(version),
+            policy: PluginPolicy::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_done_whole_or_not_at_all() {
+        let store = Store::open(&Location::Memory, Durability::Full).expect("a store");
+        let (tenant, now) = (TenantId::default_tenant(), Timestamp::from_millis(5));
+        let value = || vec![("key".to_owned(), StoredConfig::Plain("a".to_owned()))];
+        let first = Batch { plugins: vec![version("a")], config: value(), ..Batch::default() };
+        store.apply(&tenant, first.clone(), now).await.expect("it is done");
+        // The second plugin of this one exists already, so the first is not made either.
+        let second = Batch {
+            plugins: vec![version("b"), version("a")],
+            deleted_config: vec!["key".to_owned()],
+            ..Batch::default()
+        };
+        let refused = store.apply(&tenant, second, now).await.expect_err("a refusal");
+        assert!(matches!(refused, StoreError::Precondition(_)), "{refused}");
+        let names = async || {
+            let plugins = store.plugins(&tenant).await.expect("a list");
+            plugins.into_iter().map(|plugin| plugin.name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names().await, ["a"]);
+        assert!(store.config_entry(&tenant, "key").await.expect("a read").is_some());
+        let unknown = PluginChange {
+            demanded: Precondition::Present,
+            version: VersionChange::Activate(Digest::of(b"none")),
+            ..version("a")
+        };
+        let unknown = Batch { plugins: vec![unknown], ..Batch::default() };
+        let refused = store.apply(&tenant, unknown, now).await.expect_err("a refusal");
+        assert!(matches!(refused, StoreError::PluginMissing(_)), "{refused}");
+        let third = Batch {
+            deleted_config: vec!["key".to_owned(), "none".to_owned()],
+            deleted_plugins: vec!["a".parse().expect("a name")],
+            ..Batch::default()
+        };
+        store.apply(&tenant, third, now).await.expect("it is done");
+        assert!(names().await.is_empty());
+    }
+}
