@@ -34,6 +34,7 @@ mod problem;
 mod wire;
 
 mod audit;
+mod background;
 mod backup;
 mod configuration;
 mod dry_run;
@@ -43,7 +44,9 @@ mod health;
 mod limits;
 mod metrics;
 mod plugins;
+mod prefer;
 mod replays;
+mod rollouts;
 mod schedules;
 mod sse;
 mod status;

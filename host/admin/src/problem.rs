@@ -13,6 +13,7 @@ use innkeeper_model::id::TenantId;
 use innkeeper_model::precondition::PreconditionFailed;
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::quota::Exceeded;
+use innkeeper_model::rollout::Capability;
 use innkeeper_model::sandbox::Refusal;
 use innkeeper_runner::RunnerError;
 use innkeeper_schedule::duration::format_duration;
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use crate::etag;
 use crate::health::Check;
+use crate::wire;
 
 /// When a client may ask again.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -38,6 +40,8 @@ struct Answer {
     errors: Vec<FieldError>,
     /// What the host looked at, where that is what was asked.
     checks: Vec<Check>,
+    /// The execution that failed, where one was tried.
+    trial: Option<wire::Trial>,
     header: Option<(HeaderName, HeaderValue)>,
     /// What only the log is told.
     cause: Option<String>,
@@ -59,15 +63,17 @@ struct Document<'a> {
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "<[Check]>::is_empty")]
     checks: &'a [Check],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<wire::Trial>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Answer { status, code, detail, errors, checks, header, cause } = *self.0;
+        let Answer { status, code, detail, errors, checks, trial, header, cause } = *self.0;
         let title = status.canonical_reason().unwrap_or("Error");
         let (number, kind) = (status.as_u16(), "about:blank");
         let (detail, errors, checks) = (detail.as_ref(), errors.as_slice(), checks.as_slice());
-        let document = Document { kind, title, status: number, code, detail, errors, checks };
+        let document = Document { kind, title, status: number, code, detail, errors, checks, trial };
         let content_type = HeaderValue::from_static("application/problem+json");
         // Strings and numbers can always be written.
         let body = serde_json::to_vec(&document).unwrap_or_default();
@@ -100,6 +106,7 @@ impl From<RunnerError> for Problem {
             }
             RunnerError::Quarantined(_) => Self::new(StatusCode::CONFLICT, "quarantined", error.to_string()),
             RunnerError::QuotaExceeded(exceeded) => Self::quota_exceeded(&exceeded),
+            RunnerError::TrialFailed(_) => Self::canary_failed(error),
             RunnerError::ShuttingDown => Self::shutting_down(),
             RunnerError::Store(error) => error.into(),
         }
@@ -115,6 +122,8 @@ impl From<StoreError> for Problem {
             StoreError::PluginMissing(_) => {
                 Self::invalid(vec![FieldError::new("plugin", "unknown_plugin", message)])
             }
+            StoreError::VersionInUse { .. } => Self::new(StatusCode::CONFLICT, "version_in_use", message),
+            StoreError::GrantsNeeded { kinds, .. } => Self::grants_needed(&kinds, &message),
             StoreError::Precondition(failed) => Self::precondition_failed(&failed, message),
             StoreError::Full => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message.clone()).caused_by(message)
@@ -192,6 +201,30 @@ impl Problem {
     pub(crate) fn too_many_streams(detail: String) -> Self {
         let after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).with_header(RETRY_AFTER, after)
+    }
+
+    /// Somebody has to decide what a version may have.
+    fn grants_needed(kinds: &[Capability], message: &str) -> Self {
+        let detail = format!(
+            "{message}; say with `allow` what it may have, or with `withoutGrants` that it is to be activated all the same, \
+             and denied what it asks for"
+        );
+        let mut problem = Self::new(StatusCode::CONFLICT, "grants_needed", detail);
+        let needed = |kind: &Capability| {
+            let message = format!("it asks for `{kind}`, which has no grant: allow `{}`", kind.form());
+            FieldError::new("allow", "grant_needed", message).suggesting(Some(kind.form().to_owned()))
+        };
+        problem.0.errors = kinds.iter().map(needed).collect();
+        problem
+    }
+
+    /// A version that was not activated because of how it did with the sample.
+    fn canary_failed(error: RunnerError) -> Self {
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "canary_failed", error.to_string());
+        if let RunnerError::TrialFailed(report) = error {
+            problem.0.trial = Some((*report).into());
+        }
+        problem
     }
 
     fn refused(refusal: &Refusal) -> Self {
@@ -310,7 +343,8 @@ impl Problem {
 
     fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let (detail, errors) = (detail.into(), Vec::new());
-        Self(Box::new(Answer { status, code, detail, errors, checks: Vec::new(), header: None, cause: None }))
+        let (checks, trial, header, cause) = (Vec::new(), None, None, None);
+        Self(Box::new(Answer { status, code, detail, errors, checks, trial, header, cause }))
     }
 
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

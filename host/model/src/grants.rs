@@ -27,6 +27,21 @@ impl Grants {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Adds what `more` grants and this does not.
+    pub fn extend(&mut self, more: &Self) {
+        add(&mut self.http, &more.http);
+        add(&mut self.key_value, &more.key_value);
+        add(&mut self.config, &more.config);
+    }
+}
+
+fn add<T: PartialEq + Clone>(entries: &mut Vec<T>, more: &[T]) {
+    for entry in more {
+        if !entries.contains(entry) {
+            entries.push(entry.clone());
+        }
+    }
 }
 
 /// One destination of outgoing HTTP: `https://api.example.com`, `http://*.example.com:8080`. Without a port it is the
@@ -159,6 +174,19 @@ mod tests {
 
     fn grant(text: &str) -> HttpGrant {
         text.parse().expect("a grant")
+    }
+
+    #[test]
+    fn grants_are_added_once() {
+        let (one, other) = (grant("https://a.org"), grant("https://b.org"));
+        let of = |http: &[&HttpGrant], key_value: &[&str]| Grants {
+            http: http.iter().map(|&grant| grant.clone()).collect(),
+            key_value: key_value.iter().map(|&bucket| bucket.to_owned()).collect(),
+            config: Vec::new(),
+        };
+        let mut grants = of(&[&one], &["x"]);
+        grants.extend(&of(&[&other, &one], &["y"]));
+        assert_eq!(grants, of(&[&one, &other], &["x", "y"]));
     }
 
     #[test]

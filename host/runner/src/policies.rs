@@ -45,7 +45,7 @@ impl Policies {
     }
 
     /// Has executions that start from now on find these grants, beside the limits as they are.
-    fn keep_grants(&self, tenant: &TenantId, plugin: &PluginName, grants: Grants) {
+    pub(crate) fn keep_grants(&self, tenant: &TenantId, plugin: &PluginName, grants: Grants) {
         let limits = self.of(tenant, plugin).policy.limits;
         self.keep(tenant, plugin, PluginPolicy { limits, grants });
     }

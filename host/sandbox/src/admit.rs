@@ -23,7 +23,7 @@ impl Core {
     /// The component is refused, and nothing is kept of it.
     pub(crate) async fn admit(&self, bytes: Arc<[u8]>) -> Result<Admission, Refusal> {
         let (digest, plugin) = self.take_in(bytes).await?;
-        Ok(Admission { digest, imports: plugin.imports.clone() })
+        Ok(Admission { digest, handler: plugin.kind.to_string(), imports: plugin.imports.clone() })
     }
 
     /// Does the same and gives the plugin itself.

@@ -4,24 +4,25 @@ use std::sync::Arc;
 
 use innkeeper_model::id::{Digest, PluginName, TenantId};
 use innkeeper_model::precondition::Precondition;
+use innkeeper_model::rollout::VersionFacts;
 use innkeeper_model::task::PluginRef;
 use innkeeper_model::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
-use crate::value::{Columns as _, to_json};
+use crate::value::Columns as _;
 use crate::{Store, StoreError};
 
-/// A plugin and its active version.
+/// A plugin and its active version. One of which nothing was activated yet has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plugin {
     /// Its name.
     pub name: PluginName,
     /// The active version's digest.
-    pub digest: Digest,
+    pub digest: Option<Digest>,
     /// Size of the active version's component, in bytes.
-    pub size: u64,
+    pub size: Option<u64>,
     /// Interfaces the active version imports.
     pub imports: Vec<String>,
     /// When the plugin was first uploaded.
@@ -30,6 +31,17 @@ pub struct Plugin {
     pub updated_at: Timestamp,
 }
 
+impl Plugin {
+    /// What names its state, for preconditions: its active digest.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        self.digest.map_or_else(|| NO_VERSION.to_owned(), |digest| digest.to_string())
+    }
+}
+
+/// The tag of a plugin without an active version.
+const NO_VERSION: &str = "none";
+
 /// A version to be stored.
 #[derive(Debug, Clone)]
 pub struct PluginVersion {
@@ -37,41 +49,30 @@ pub struct PluginVersion {
     pub name: PluginName,
     /// The version's digest.
     pub digest: Digest,
+    /// How it is called, such as `command`.
+    pub handler: String,
     /// Interfaces it imports.
     pub imports: Vec<String>,
+    /// Who uploads it; `None` if it is not to be noted.
+    pub uploaded_by: Option<String>,
     /// The component.
     pub component: Arc<[u8]>,
 }
 
-/// What an upload did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PluginPut {
-    /// A new plugin, or a new version of one; it is active now.
-    Activated,
-    /// This version was active already.
-    Unchanged,
+impl PluginVersion {
+    /// What is compared of it.
+    #[must_use]
+    pub fn facts(&self) -> VersionFacts {
+        VersionFacts {
+            digest: self.digest,
+            size: self.component.len() as u64,
+            handler: Some(self.handler.clone()),
+            imports: self.imports.clone(),
+        }
+    }
 }
 
 impl Store {
-    /// Stores a version and makes it the active one.
-    ///
-    /// # Errors
-    /// [`StoreError::Precondition`] if the plugin is not as demanded.
-    pub async fn put_plugin(
-        &self,
-        tenant: &TenantId,
-        version: PluginVersion,
-        precondition: Precondition,
-        now: Timestamp,
-    ) -> Result<PluginPut, StoreError> {
-        let tenant = tenant.clone();
-        self.write(move |connection| {
-            check(connection, &tenant, &version.name, &precondition)?;
-            put(connection, &tenant, &version, now)
-        })
-        .await
-    }
-
     /// The plugin of this name, or `None`.
     ///
     /// # Errors
@@ -170,7 +171,7 @@ impl Store {
 }
 
 /// A plugin's tag is the digest of its active version.
-fn check(
+pub(crate) fn check(
     connection: &Connection,
     tenant: &TenantId,
     name: &PluginName,
@@ -179,21 +180,20 @@ fn check(
     if *precondition == Precondition::None {
         return Ok(());
     }
-    let sql = "SELECT activeDigest FROM plugins WHERE tenant = ?1 AND name = ?2";
-    let key = [tenant.as_str(), name.as_str()];
-    let active: Option<String> = connection.query_row(sql, key, |row| row.get(0)).optional()?;
-    Ok(precondition.check(active.as_deref())?)
+    let mut statement = connection.prepare_cached(&format!("{SELECT} AND p.name = ?2"))?;
+    let plugin = statement.query_row([tenant.as_str(), name.as_str()], read).optional()?;
+    Ok(precondition.check(plugin.map(|plugin| plugin.tag()).as_deref())?)
 }
 
-const SELECT: &str = "SELECT p.name, p.activeDigest, v.size, v.imports, p.createdAt, p.updatedAt
-    FROM plugins p JOIN plugin_versions v
-        ON v.tenant = p.tenant AND v.plugin = p.name AND v.digest = p.activeDigest
+const SELECT: &str = "SELECT p.name, v.digest, v.size, v.imports, p.createdAt, p.updatedAt
+    FROM plugins p LEFT JOIN plugin_versions v
+        ON v.tenant = p.tenant AND v.plugin = p.name AND v.digest = p.activeDigest AND NOT p.isStaged
     WHERE p.tenant = ?1";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
     Ok(Plugin {
         name: row.parsed("name")?,
-        digest: row.parsed("activeDigest")?,
+        digest: row.parsed_option("digest")?,
         size: row.plain("size")?,
         imports: row.json("imports")?.unwrap_or_default(),
         created_at: row.parsed("createdAt")?,
@@ -201,49 +201,14 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
     })
 }
 
-fn put(
-    connection: &Connection,
-    tenant: &TenantId,
-    version: &PluginVersion,
-    now: Timestamp,
-) -> Result<PluginPut, StoreError> {
-    let digest = version.digest.to_string();
-    let sql = "SELECT activeDigest FROM plugins WHERE tenant = ?1 AND name = ?2";
-    let active: Option<String> =
-        connection.query_row(sql, [tenant.as_str(), version.name.as_str()], |row| row.get(0)).optional()?;
-    if active.as_ref() == Some(&digest) {
-        return Ok(PluginPut::Unchanged);
-    }
-    let now = now.to_string();
-    connection.execute(
-        "INSERT INTO plugins (tenant, name, activeDigest, createdAt, updatedAt) VALUES (?1, ?2, ?3, ?4, ?4)
-            ON CONFLICT (tenant, name) DO UPDATE SET activeDigest = ?3, updatedAt = ?4",
-        params![tenant.as_str(), version.name.as_str(), digest, now],
-    )?;
-    connection.execute(
-        "INSERT INTO plugin_versions (tenant, plugin, digest, imports, size, createdAt, component)
-            VALUES (:tenant, :plugin, :digest, :imports, :size, :now, :component) ON CONFLICT DO NOTHING",
-        named_params! {
-            ":tenant": tenant.as_str(),
-            ":plugin": version.name.as_str(),
-            ":digest": digest,
-            ":imports": to_json(&version.imports)?,
-            ":size": version.component.len(),
-            ":now": now,
-            ":component": &version.component[..],
-        },
-    )?;
-    Ok(PluginPut::Activated)
-}
-
-/// Whether a task may name this handler.
+/// Whether a task may name this handler. Without a version it means the active one, which must be there then.
 pub(crate) fn exists(
     connection: &Connection,
     tenant: &TenantId,
     plugin: &PluginRef,
 ) -> Result<bool, StoreError> {
-    let sql =
-        "SELECT 1 FROM plugin_versions WHERE tenant = ?1 AND plugin = ?2 AND (?3 IS NULL OR digest = ?3)";
+    let sql = "SELECT 1 FROM plugin_versions v JOIN plugins p ON p.tenant = v.tenant AND p.name = v.plugin
+        WHERE v.tenant = ?1 AND v.plugin = ?2 AND CASE WHEN ?3 IS NULL THEN NOT p.isStaged ELSE v.digest = ?3 END";
     let digest = plugin.digest.map(|digest| digest.to_string());
     let mut statement = connection.prepare_cached(sql)?;
     Ok(statement.exists(params![tenant.as_str(), plugin.name.as_str(), digest])?)

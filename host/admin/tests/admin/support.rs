@@ -56,6 +56,7 @@ impl Sandbox for ScriptedSandbox {
             }
             Ok(Admission {
                 digest: Digest::of(&component),
+                handler: "plugin".to_owned(),
                 imports: vec!["wasi:io/streams@0.2.0".to_owned()],
             })
         })
