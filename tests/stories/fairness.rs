@@ -26,7 +26,13 @@ struct Held {
 
 impl Sandbox for Held {
     fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
-        Box::pin(async move { Ok(Admission { digest: Digest::of(&component), handler: "plugin".to_owned(), imports: Vec::new() }) })
+        Box::pin(async move {
+            Ok(Admission {
+                digest: Digest::of(&component),
+                handler: "plugin".to_owned(),
+                imports: Vec::new(),
+            })
+        })
     }
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {

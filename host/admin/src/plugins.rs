@@ -40,7 +40,8 @@ pub(crate) async fn upload(
     precondition: Result<If, Problem>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let checked = precondition.and_then(|If(precondition)| Ok((check(&request, &name)?, query?.0, precondition)));
+    let checked =
+        precondition.and_then(|If(precondition)| Ok((check(&request, &name)?, query?.0, precondition)));
     let (name, UploadQuery { is_dry, rollout }, precondition) = match checked {
         Ok(checked) => checked,
         Err(problem) => {

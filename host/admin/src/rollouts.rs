@@ -37,8 +37,7 @@ impl FromQuery for UploadQuery {
             migrates: parameters.flag("migrate").unwrap_or(false),
         };
         if !rollout.activates && (!rollout.allow.is_empty() || rollout.accepts_denial || rollout.migrates) {
-            let message =
-                "cannot be `false` beside `allow`, `withoutGrants` or `migrate`: give those when it is activated";
+            let message = "cannot be `false` beside `allow`, `withoutGrants` or `migrate`: give those when it is activated";
             parameters.problem("activate", "contradiction", message.to_owned());
         }
         Self { is_dry, rollout }

@@ -132,7 +132,8 @@ fn read(body: Value, api: &Api) -> Result<Wish, Problem> {
 }
 
 fn version_named(name: &str, digest: &str) -> Result<(PluginName, Digest), Problem> {
-    let missing = |error: &dyn std::fmt::Display| Problem::not_found(format!("{error}, so it does not exist"));
+    let missing =
+        |error: &dyn std::fmt::Display| Problem::not_found(format!("{error}, so it does not exist"));
     let name = name.parse().map_err(|error: innkeeper_model::id::InvalidId| missing(&error))?;
     let digest = digest.parse().map_err(|error: innkeeper_model::id::InvalidId| missing(&error))?;
     Ok((name, digest))

@@ -129,9 +129,12 @@ mod tests {
         }
         let expected = json!({"http": ["https://a.org"], "keyValue": ["a=b", "c"], "config": ["k"]});
         assert_eq!(serde_json::to_value(&grants).expect("JSON"), expected);
-        for (text, expected) in
-            [("https://a.org", "no grant"), ("file=/etc", "no kind"), ("http=a.org", "no destination"), ("kv=", "1 to")]
-        {
+        for (text, expected) in [
+            ("https://a.org", "no grant"),
+            ("file=/etc", "no kind"),
+            ("http=a.org", "no destination"),
+            ("kv=", "1 to"),
+        ] {
             assert!(grants.allow(text).is_err_and(|message| message.contains(expected)), "{text}");
         }
     }

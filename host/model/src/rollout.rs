@@ -104,15 +104,15 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Compares `after` with the version that is active, for a plugin with these grants.
+    /// Compares `version` with the version that is active, for a plugin with these grants.
     #[must_use]
-    pub fn between(before: Option<VersionFacts>, after: &VersionFacts, grants: &Grants) -> Self {
-        let former = before.as_ref().map_or(&[][..], |before| &before.imports);
-        let needed = Capability::needed_by(&after.imports);
-        let needed_before = Capability::needed_by(former);
+    pub fn between(before: Option<VersionFacts>, version: &VersionFacts, grants: &Grants) -> Self {
+        let imported = before.as_ref().map_or(&[][..], |before| &before.imports);
+        let needed = Capability::needed_by(&version.imports);
+        let needed_before = Capability::needed_by(imported);
         Self {
-            imports_added: without(&after.imports, former),
-            imports_removed: without(former, &after.imports),
+            imports_added: without(&version.imports, imported),
+            imports_removed: without(imported, &version.imports),
             newly_needed: needed.iter().copied().filter(|kind| !needed_before.contains(kind)).collect(),
             missing: needed.into_iter().filter(|kind| !kind.is_granted(grants)).collect(),
             before,

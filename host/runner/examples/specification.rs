@@ -22,7 +22,13 @@ struct InMemory(HashMap<&'static str, Handler>);
 
 impl Sandbox for InMemory {
     fn admit(&self, component: Arc<[u8]>) -> BoxFuture<Result<Admission, Refusal>> {
-        Box::pin(async move { Ok(Admission { digest: Digest::of(&component), handler: "plugin".to_owned(), imports: Vec::new() }) })
+        Box::pin(async move {
+            Ok(Admission {
+                digest: Digest::of(&component),
+                handler: "plugin".to_owned(),
+                imports: Vec::new(),
+            })
+        })
     }
 
     fn execute(&self, invocation: Invocation, _stop: BoxFuture<StopReason>) -> BoxFuture<Report> {

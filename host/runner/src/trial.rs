@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use innkeeper_model::BoxFuture;
-use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::grants::Grants;
+use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::sandbox::{Invocation, Outcome, Report, StopReason};
 use innkeeper_model::topic::EventName;
 

@@ -66,8 +66,7 @@ impl TaskRunner {
         precondition.check(before.map(|plugin| plugin.tag()).as_deref()).map_err(StoreError::from)?;
         let admission = self.0.sandbox.admit(Arc::clone(&component)).await?;
         let (digest, handler, imports) = (admission.digest, admission.handler, admission.imports);
-        let version =
-            PluginVersion { name: name.clone(), digest, handler, imports, uploaded_by, component };
+        let version = PluginVersion { name: name.clone(), digest, handler, imports, uploaded_by, component };
         let (runner, tenant) = (self.clone(), tenant.clone());
         let work = async move {
             let now = runner.now();

@@ -207,7 +207,8 @@ fn insert(
     })?;
     // A version from before this was noted has it noted now, but for who uploaded it first.
     let uploaded_by = version.uploaded_by.as_deref().filter(|_| inserted == 1);
-    let sql = "INSERT INTO version_facts (tenant, plugin, digest, handler, uploadedBy) VALUES (?1, ?2, ?3, ?4, ?5)
+    let sql =
+        "INSERT INTO version_facts (tenant, plugin, digest, handler, uploadedBy) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO NOTHING";
     let values = params![key.0, key.1, digest, version.handler, uploaded_by];
     connection.prepare_cached(sql)?.execute(values)?;
