@@ -30,6 +30,7 @@ mod plugin_tools;
 mod quarantine;
 mod refusals;
 mod retries;
+mod rollouts;
 mod runner;
 mod schema;
 mod shutdown;

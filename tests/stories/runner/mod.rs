@@ -15,3 +15,4 @@ mod schedules;
 mod scripted;
 mod specification;
 mod stage;
+mod versions;

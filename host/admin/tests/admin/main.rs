@@ -13,6 +13,7 @@ mod plugins;
 mod preconditions;
 mod registered;
 mod replays;
+mod rollouts;
 mod routes;
 mod schedules;
 mod sockets;

@@ -54,10 +54,14 @@ impl Sandbox for ScriptedSandbox {
             if !component.starts_with(b"\0asm") {
                 return Err(Refusal::Invalid("these bytes are not WebAssembly".to_owned()));
             }
+            let mut imports = vec!["wasi:io/streams@0.2.0".to_owned()];
+            if component.ends_with(b"http") {
+                imports.insert(0, "wasi:http/outgoing-handler@0.2.0".to_owned());
+            }
             Ok(Admission {
                 digest: Digest::of(&component),
                 handler: "plugin".to_owned(),
-                imports: vec!["wasi:io/streams@0.2.0".to_owned()],
+                imports,
             })
         })
     }

@@ -163,9 +163,14 @@ fn optional(answer: Result<Value, Failure>) -> Result<Option<Value>, Failure> {
 fn refused<T>(answer: Result<T, Failure>) -> Result<Result<T, Problem>, Failure> {
     match answer {
         Ok(value) => Ok(Ok(value)),
-        Err(Failure::Refused(problem)) if matches!(problem.status, 400 | 413 | 422) => Ok(Err(problem)),
+        Err(Failure::Refused(problem)) if is_of_body(&problem) => Ok(Err(problem)),
         Err(failure) => Err(failure),
     }
+}
+
+/// Whether it is what was sent that is refused, so that there may be more to tell.
+fn is_of_body(problem: &Problem) -> bool {
+    matches!(problem.status, 400 | 413 | 422) || problem.code.as_deref() == Some("grants_needed")
 }
 
 fn in_context(failure: Failure, what: &str) -> Failure {
