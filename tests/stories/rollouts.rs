@@ -38,10 +38,16 @@ fn a_version_that_reaches_for_more_comes_with_the_command_to_repeat() {
     assert!(said(&host, &["push", "shop", ECHO]).starts_with("pushed\n"));
     let before = active(&host);
     let told = refused(&host, &["push", "shop", FETCH]);
-    assert!(told.contains(&format!("innkeeper plugin push shop {FETCH} --allow http=https://HOST")), "{told}");
+    assert!(
+        told.contains(&format!("innkeeper plugin push shop {FETCH} --allow http=https://HOST")),
+        "{told}"
+    );
     assert_eq!(active(&host), before);
     let told = said(&host, &["push", "shop", FETCH, "--allow", "http=https://api.example.com"]);
-    assert!(told.contains("imports now wasi:http/outgoing-handler") && told.contains("against version"), "{told}");
+    assert!(
+        told.contains("imports now wasi:http/outgoing-handler") && told.contains("against version"),
+        "{told}"
+    );
     assert_ne!(active(&host), before);
     let grants = host.get("/v1/plugins/shop/grants").body;
     assert_eq!(grants["http"], json!(["https://api.example.com"]));
@@ -73,7 +79,11 @@ fn a_version_that_is_only_kept_is_activated_later() {
     let digest = told.split_whitespace().nth(7).expect("a digest").to_owned();
     let task = json!({"id": "now", "type": "event", "onEvent": "now", "plugin": "shop"});
     let answer = host.post("/v1/tasks", &task);
-    assert_eq!((answer.status, &answer.body["errors"][0]["code"]), (422, &json!("no_active_version")), "{answer:?}");
+    assert_eq!(
+        (answer.status, &answer.body["errors"][0]["code"]),
+        (422, &json!("no_active_version")),
+        "{answer:?}"
+    );
     assert!(said(&host, &["activate", "shop", &digest]).starts_with("active now\n"));
     assert!(active(&host).starts_with(&digest));
     let execution = host.run_once(&json!({"id": "now", "plugin": "shop"}), &json!(1));

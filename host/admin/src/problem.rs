@@ -3,6 +3,8 @@
 //! The form is that of RFC 9457. Its `type` stays `about:blank`, which makes `title` the status's own phrase; programs go
 //! by `code`.
 
+mod versions;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -13,7 +15,6 @@ use innkeeper_model::id::TenantId;
 use innkeeper_model::precondition::PreconditionFailed;
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::quota::Exceeded;
-use innkeeper_model::rollout::Capability;
 use innkeeper_model::sandbox::Refusal;
 use innkeeper_runner::RunnerError;
 use innkeeper_schedule::duration::format_duration;
@@ -201,30 +202,6 @@ impl Problem {
     pub(crate) fn too_many_streams(detail: String) -> Self {
         let after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).with_header(RETRY_AFTER, after)
-    }
-
-    /// Somebody has to decide what a version may have.
-    fn grants_needed(kinds: &[Capability], message: &str) -> Self {
-        let detail = format!(
-            "{message}; say with `allow` what it may have, or with `withoutGrants` that it is to be activated all the same, \
-             and denied what it asks for"
-        );
-        let mut problem = Self::new(StatusCode::CONFLICT, "grants_needed", detail);
-        let needed = |kind: &Capability| {
-            let message = format!("it asks for `{kind}`, which has no grant: allow `{}`", kind.form());
-            FieldError::new("allow", "grant_needed", message).suggesting(Some(kind.form().to_owned()))
-        };
-        problem.0.errors = kinds.iter().map(needed).collect();
-        problem
-    }
-
-    /// A version that was not activated because of how it did with the sample.
-    fn canary_failed(error: RunnerError) -> Self {
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "canary_failed", error.to_string());
-        if let RunnerError::TrialFailed(report) = error {
-            problem.0.trial = Some((*report).into());
-        }
-        problem
     }
 
     fn refused(refusal: &Refusal) -> Self {

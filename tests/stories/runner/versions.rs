@@ -29,7 +29,8 @@ fn plugin() -> PluginName {
 }
 
 async fn push(stage: &Stage, component: &'static [u8], migrates: bool) -> u64 {
-    let deployment = Deployment { rollout: Rollout { migrates, ..Rollout::default() }, ..Deployment::default() };
+    let deployment =
+        Deployment { rollout: Rollout { migrates, ..Rollout::default() }, ..Deployment::default() };
     let done = stage.runner.deploy(&stage.tenant, plugin(), Arc::from(component), deployment).await;
     done.expect("a version").deployed.migrated
 }
@@ -54,7 +55,11 @@ async fn a_retry_runs_the_version_that_its_run_was_recorded_with() {
     let retry = stage.ended().await;
     assert_eq!((retry.attempt, retry.plugin_digest), (2, Digest::of(FIRST)));
     assert_eq!(stage.publish("go").await, 1);
-    assert_eq!(stage.ended().await.plugin_digest, Digest::of(SECOND), "a new run is recorded with the new one");
+    assert_eq!(
+        stage.ended().await.plugin_digest,
+        Digest::of(SECOND),
+        "a new run is recorded with the new one"
+    );
 }
 
 #[tokio::test]
@@ -110,11 +115,11 @@ async fn a_version_with_which_runs_wait_cannot_be_deleted() {
     let sandbox = flaky();
     let mut stage = waiting(&sandbox).await;
     push(&stage, SECOND, false).await;
-    let delete = async |stage: &Stage| {
-        stage.runner.delete_version(&stage.tenant, &plugin(), Digest::of(FIRST)).await
-    };
+    let delete =
+        async |stage: &Stage| stage.runner.delete_version(&stage.tenant, &plugin(), Digest::of(FIRST)).await;
     let refused = delete(&stage).await;
-    let in_use = |error: &RunnerError| matches!(error, RunnerError::Store(StoreError::VersionInUse { runs: 1, .. }));
+    let in_use =
+        |error: &RunnerError| matches!(error, RunnerError::Store(StoreError::VersionInUse { runs: 1, .. }));
     assert!(refused.as_ref().is_err_and(in_use), "{refused:?}");
     stage.at(61);
     stage.ended().await;
@@ -129,10 +134,12 @@ async fn an_upload_that_a_stop_interrupted_says_so() {
     let stage = Stage::open(&sandbox).await;
     let digest = Digest::of(SECOND);
     stage.runner.begin_upload(&stage.tenant, &plugin(), digest).await.expect("an upload");
-    let found = stage.runner.upload(&stage.tenant, &plugin(), digest).await.expect("a look").expect("an upload");
+    let found =
+        stage.runner.upload(&stage.tenant, &plugin(), digest).await.expect("a look").expect("an upload");
     assert_eq!((found.ended_at, found.answer), (None, None));
     let now = stage.now();
     let stage = Stage::open_in(stage.close().await, now, &sandbox).await;
-    let found = stage.runner.upload(&stage.tenant, &plugin(), digest).await.expect("a look").expect("an upload");
+    let found =
+        stage.runner.upload(&stage.tenant, &plugin(), digest).await.expect("a look").expect("an upload");
     assert_eq!((found.ended_at, found.answer), (Some(now), None));
 }

@@ -81,7 +81,10 @@ async fn a_version_may_be_kept_without_being_active() {
     assert_eq!(host.post_json("/v1/plugins/greeter/activate", wish).await.status, StatusCode::OK);
     assert_eq!(active(&host).await, digest(COMPONENT));
     assert_eq!(host.create("a", task).await.status, StatusCode::CREATED);
-    assert_eq!(errors(&put(&host, "activate=false&migrate=true", COMPONENT).await), [("activate", "contradiction")]);
+    assert_eq!(
+        errors(&put(&host, "activate=false&migrate=true", COMPONENT).await),
+        [("activate", "contradiction")]
+    );
     assert_eq!(errors(&put(&host, "allow=file=/etc", COMPONENT).await), [("allow", "invalid_grant")]);
 }
 
@@ -89,7 +92,8 @@ async fn a_version_may_be_kept_without_being_active() {
 async fn a_version_must_do_well_with_the_sample_to_be_active() {
     let host = Host::with_plugin().await;
     put(&host, "activate=false", b"\0asm other").await;
-    let activate = |event: &str| json!({"digest": digest(b"\0asm other"), "canary": {"event": event, "data": 7}});
+    let activate =
+        |event: &str| json!({"digest": digest(b"\0asm other"), "canary": {"event": event, "data": 7}});
     let failed = host.post_json("/v1/plugins/greeter/activate", activate("x:fail")).await;
     assert_eq!(
         (failed.status, text(&failed.body, "code")),
@@ -179,7 +183,9 @@ async fn what_such_an_upload_is_refused_for_can_be_read() {
     let state = match accepted.status {
         StatusCode::ACCEPTED => done(&host, accepted.headers[LOCATION].to_str().expect("text")).await,
         // It was done before it was looked.
-        status => json!({"state": "refused", "status": status.as_u16(), "version": null, "answer": accepted.body}),
+        status => {
+            json!({"state": "refused", "status": status.as_u16(), "version": null, "answer": accepted.body})
+        }
     };
     assert_eq!((text(&state, "state"), &state["status"]), ("refused", &json!(422)));
     assert_eq!((text(&state["answer"], "code"), &state["version"]), ("plugin_refused", &Value::Null));

@@ -58,11 +58,7 @@ impl Sandbox for ScriptedSandbox {
             if component.ends_with(b"http") {
                 imports.insert(0, "wasi:http/outgoing-handler@0.2.0".to_owned());
             }
-            Ok(Admission {
-                digest: Digest::of(&component),
-                handler: "plugin".to_owned(),
-                imports,
-            })
+            Ok(Admission { digest: Digest::of(&component), handler: "plugin".to_owned(), imports })
         })
     }
 
