@@ -76,7 +76,7 @@ fn a_version_that_is_only_kept_is_activated_later() {
     let told = said(&host, &["push", "shop", ECHO, "--no-activate"]);
     assert!(told.starts_with("pushed, and not active: innkeeper plugin activate shop "), "{told}");
     assert_eq!(active(&host), "");
-    let digest = told.split_whitespace().nth(7).expect("a digest").to_owned();
+    let digest = told.split_whitespace().nth(8).expect("a digest").to_owned();
     let task = json!({"id": "now", "type": "event", "onEvent": "now", "plugin": "shop"});
     let answer = host.post("/v1/tasks", &task);
     assert_eq!(
