@@ -82,7 +82,7 @@ pub(crate) fn describe(answer: &Value) -> String {
     if !answer["trial"].is_null() {
         lines.push(format!("its trial went well\n{}", plugin_tools::describe_trial(&answer["trial"])));
     }
-    lines.iter().map(|line| format!("\n{}", line.trim_end())).collect()
+    lines.iter().flat_map(|line| ["\n", line.trim_end()]).collect()
 }
 
 /// How a version differs from the one before as a whole.
@@ -117,7 +117,7 @@ pub(crate) fn with_remedy(failure: Failure, command: &str, args: &RolloutArgs) -
     let command = retyped(command, args);
     if problem.code.as_deref() == Some("grants_needed") {
         let forms = problem.errors.iter().filter_map(|error| error.suggestion.as_deref());
-        let flags: String = forms.map(|form| format!(" --allow {form}")).collect();
+        let flags: String = forms.flat_map(|form| [" --allow ", form]).collect();
         let before = problem.hint.map(|hint| format!("{hint}\n")).unwrap_or_default();
         problem.hint = Some(
             format!(

@@ -130,8 +130,8 @@ impl Changes {
     }
 }
 
-fn without(these: &[String], those: &[String]) -> Vec<String> {
-    these.iter().filter(|name| !those.contains(name)).cloned().collect()
+fn without(names: &[String], others: &[String]) -> Vec<String> {
+    names.iter().filter(|name| !others.contains(name)).cloned().collect()
 }
 
 /// How a version is to take effect.

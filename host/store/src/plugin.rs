@@ -143,6 +143,8 @@ impl Store {
             if tasks > 0 || runs > 0 {
                 return Err(StoreError::PluginInUse { plugin: name.to_string(), tasks, runs });
             }
+            let sql = "DELETE FROM uploads WHERE tenant = ?1 AND plugin = ?2 AND endedAt IS NOT NULL";
+            connection.execute(sql, key)?;
             let sql = "DELETE FROM plugins WHERE tenant = ?1 AND name = ?2";
             Ok(connection.execute(sql, key)? == 1)
         })

@@ -110,6 +110,9 @@ impl Store {
             let sql = "UPDATE plugins SET activeDigest = ?4 WHERE tenant = ?1 AND name = ?2 AND activeDigest = ?3";
             let named = params![tenant.as_str(), name.as_str(), digest.to_string(), other];
             connection.execute(sql, named)?;
+            // What its upload came to is no longer so.
+            let sql = "DELETE FROM uploads WHERE tenant = ?1 AND plugin = ?2 AND digest = ?3 AND endedAt IS NOT NULL";
+            connection.execute(sql, key)?;
             let sql = "DELETE FROM plugin_versions WHERE tenant = ?1 AND plugin = ?2 AND digest = ?3";
             Ok(connection.execute(sql, key)? == 1)
         })

@@ -174,6 +174,8 @@ async fn an_upload_goes_on_though_nobody_waits() {
         (&state["answer"]["digest"], &state["version"]["isActive"]),
         (&json!(digest(COMPONENT)), &json!(true))
     );
+    assert_eq!(host.delete("/v1/plugins/greeter").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(host.get(&path).await.status, StatusCode::NOT_FOUND, "nothing is left of it");
 }
 
 #[tokio::test]
