@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_is_no_sample_is_refused() {
-        for (text, expected) in [("a b", "a b"), ("a=x", "not JSON"), ("", "event")] {
+        for (text, expected) in [("a b", "white space"), ("a=x", "not JSON"), ("", "1 to 200")] {
             assert!(canary(text).is_err_and(|error| error.contains(expected)), "{text}");
         }
     }
