@@ -27,7 +27,9 @@ struct Held {
 
 impl Sandbox for Held {
     fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>> {
-        Box::pin(async move { Ok(Admission { digest: component.digest(), imports: Vec::new() }) })
+        Box::pin(async move {
+            Ok(Admission { digest: component.digest(), handler: "plugin".to_owned(), imports: Vec::new() })
+        })
     }
 
     fn execute(&self, invocation: Invocation, stop: BoxFuture<StopReason>) -> BoxFuture<Report> {

@@ -7,23 +7,25 @@ use std::sync::Arc;
 
 use innkeeper_model::BoxFuture;
 use innkeeper_model::execution::{FailureKind, LogLevel, LogLine, Receipt};
-use innkeeper_model::id::{Digest, EventId, ExecutionId, RunId, TenantId};
+use innkeeper_model::grants::Grants;
+use innkeeper_model::id::{Digest, EventId, ExecutionId, PluginName, RunId, TenantId, UploadId};
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::precondition::Precondition;
 use innkeeper_model::retry::RetryPolicy;
+use innkeeper_model::rollout::Rollout;
 use innkeeper_model::sandbox::{Expected, KeyValueChange, KeyValueWrite};
 use innkeeper_model::task::{Misfire, Overlap, TaskDefinition, Trigger};
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::{
-    ClaimRequest, DeadFilter, DueDecision, Durability, Location, ManualRun, NewEvent, NewTask, PluginVersion,
-    RunEnding, Settlement, Skip, SkipReason, Store, StoreError, Verdict,
+    ClaimRequest, DeadFilter, Deployed, DueDecision, Durability, Location, ManualRun, NewEvent, NewTask,
+    PluginVersion, RunEnding, Settlement, Skip, SkipReason, Store, StoreError, Verdict, VersionChoice,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 type Verb = fn(Store) -> BoxFuture<Result<(), StoreError>>;
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 13] = [
     "tasks",
     "runs",
     "events",
@@ -33,11 +35,13 @@ const TABLES: [&str; 11] = [
     "skips",
     "plugins",
     "plugin_versions",
+    "version_facts",
+    "uploads",
     "dead_runs",
     "run_keys",
 ];
 
-const VERBS: [(&str, Verb); 16] = [
+const VERBS: [(&str, Verb); 19] = [
     ("create_task", |store| done(async move { store.create_task(&tenant(), task("new", cron())).await })),
     ("replace_task", |store| {
         done(async move { store.replace_task(&tenant(), task("hook", cron()), Precondition::None).await })
@@ -69,8 +73,21 @@ const VERBS: [(&str, Verb); 16] = [
     ("settle with effects", |store| done(async move { store.settle(settlement(0, success())).await })),
     ("settle with a retry", |store| done(async move { store.settle(settlement(0, retry())).await })),
     ("recover", |store| done(async move { store.recover(now()).await })),
-    ("put_plugin", |store| {
-        done(async move { store.put_plugin(&tenant(), version(b"second"), Precondition::None, now()).await })
+    ("put_plugin", |store| done(async move { put(&store, b"second", rollout()).await })),
+    ("activate_version", |store| {
+        done(async move {
+            let choice = VersionChoice::Digest(Digest::of(b"staged"));
+            store.activate_version(&tenant(), &plugin(), choice, rollout(), now()).await
+        })
+    }),
+    ("delete_version", |store| {
+        done(async move { store.delete_version(&tenant(), &plugin(), Digest::of(b"staged")).await })
+    }),
+    ("begin_upload", |store| {
+        done(async move {
+            let id = UploadId::new(now(), [1; 10]);
+            store.begin_upload(&tenant(), &plugin(), Digest::of(b"third"), id, now()).await
+        })
     }),
 ];
 
@@ -156,7 +173,8 @@ fn contents(database: &Connection) -> String {
 /// A database with an event task that has one run running, two waiting and one that ended as failed, and a task that is due.
 async fn prepare(path: &Path) {
     let store = open(path);
-    store.put_plugin(&tenant(), version(b"first"), Precondition::None, now()).await.expect("a plugin");
+    put(&store, b"first", Rollout::default()).await.expect("a plugin");
+    put(&store, b"staged", Rollout { activates: false, ..Rollout::default() }).await.expect("a version");
     let hook = Trigger::OnEvent("a".parse().expect("a pattern"));
     store.create_task(&tenant(), task("hook", hook)).await.expect("a task");
     store.create_task(&tenant(), task("due", cron())).await.expect("a task");
@@ -219,11 +237,27 @@ fn task(name: &str, trigger: Trigger) -> NewTask {
     NewTask { definition, next_run_at, created_at: now() }
 }
 
+fn plugin() -> PluginName {
+    "plugin".parse().expect("a name")
+}
+
+/// Everything that may come along with an activation.
+fn rollout() -> Rollout {
+    let allow = Grants { key_value: vec!["bucket".to_owned()], ..Grants::default() };
+    Rollout { activates: true, allow, accepts_denial: false, migrates: true }
+}
+
+async fn put(store: &Store, component: &[u8], rollout: Rollout) -> Result<Deployed, StoreError> {
+    store.put_plugin(&tenant(), version(component), rollout, Precondition::None, now()).await
+}
+
 fn version(component: &[u8]) -> PluginVersion {
     PluginVersion {
-        name: "plugin".parse().expect("a name"),
+        name: plugin(),
         digest: Digest::of(component),
+        handler: "plugin".to_owned(),
         imports: Vec::new(),
+        uploaded_by: Some("somebody".to_owned()),
         component: component.into(),
     }
 }

@@ -27,6 +27,10 @@ const OVER_ALL_TENANTS: &[(&str, &str)] = &[
         "retention: by age alone, whoever's it is",
     ),
     (
+        "UPDATE uploads SET endedAt = ?1 WHERE endedAt IS NULL",
+        "the start of a host: nothing goes on then, whoever's it was",
+    ),
+    (
         "SELECT digest FROM plugin_versions",
         "the examination of a stopped host, for its cache of compiled components",
     ),

@@ -40,6 +40,8 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("POST", "/v1/plugins/{name}/release", Operator),
     ("GET", "/v1/plugins/{name}/component", Reader),
     ("GET", "/v1/plugins/{name}/versions", Reader),
+    ("GET", "/v1/plugins/{name}/versions/{digest}", Reader),
+    ("DELETE", "/v1/plugins/{name}/versions/{digest}", Admin),
     ("POST", "/v1/plugins/{name}/activate", Admin),
     ("POST", "/v1/plugins/{name}/rollback", Admin),
     ("GET", "/v1/plugins/{name}/grants", Reader),

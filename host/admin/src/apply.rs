@@ -157,7 +157,7 @@ fn plugin_change(planned: &PlannedPlugin) -> Change {
     let pairs = [
         ("digest", json!(planned.before), json!(planned.digest)),
         ("grants", authored::grants(&old.grants), authored::grants(&new.grants)),
-        ("limits", authored::limits(&old.limits), authored::limits(&new.limits)),
+        ("limits", authored::plugin_limits(old), authored::plugin_limits(new)),
     ];
     Change::of("plugin", &planned.name, planned.before.is_none(), pairs)
 }

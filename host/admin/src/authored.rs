@@ -5,15 +5,16 @@ use innkeeper_model::limits::{LimitWishes, Limits};
 use innkeeper_model::task::{Misfire, Overlap, Task};
 use innkeeper_model::task_config::TaskConfig;
 use innkeeper_model::time::Timestamp;
+use innkeeper_store::PluginPolicy;
 use serde_json::{Map, Value, json};
 
-use crate::limits::written;
+use crate::limits::{written, written_of_plugin};
 use crate::wire;
 
 /// Every field of a task that its author decides, with the limits that it asks for.
 pub(crate) fn whole_task(task: Task) -> Map<String, Value> {
     let limits = limits(&task.definition.limits);
-    let shown = serde_json::to_value(wire::Task::new(task, Limits::DEFAULT)).unwrap_or_default();
+    let shown = serde_json::to_value(wire::Task::new(task, Limits::DEFAULT, 0)).unwrap_or_default();
     let kept = TaskConfig::KEYS.into_iter().filter(|key| *key != "allowPast");
     let mut fields: Map<_, _> = kept.map(|key| (key.to_owned(), shown[key].clone())).collect();
     fields.insert("limits".to_owned(), limits);
@@ -43,8 +44,14 @@ pub(crate) fn task(task: Task, now: Timestamp) -> Map<String, Value> {
     fields
 }
 
+/// Limits of a plugin, with how many of its executions there may be at once; `null` if that is none.
+pub(crate) fn plugin_limits(policy: &PluginPolicy) -> Value {
+    let limits = written_of_plugin(policy);
+    if limits.is_empty() { Value::Null } else { limits.into() }
+}
+
 /// Limits that somebody asks for; `null` if that is none.
-pub(crate) fn limits(wishes: &LimitWishes) -> Value {
+fn limits(wishes: &LimitWishes) -> Value {
     let limits = written(wishes);
     if limits.is_empty() { Value::Null } else { limits.into() }
 }

@@ -12,7 +12,7 @@ use innkeeper_runner::StagedComponent;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth::Tenant;
+use crate::auth::{By, Tenant};
 use crate::body;
 use crate::openapi::values;
 use crate::plugins::{MEDIA_TYPE, receive};
@@ -36,7 +36,7 @@ pub(crate) struct Component {
 
 impl From<StagedComponent> for Component {
     fn from(staged: StagedComponent) -> Self {
-        let StagedComponent { digest, size, imports, expires_at } = staged;
+        let StagedComponent { digest, size, imports, expires_at, .. } = staged;
         Self { digest, size, imports, expires_at }
     }
 }
@@ -45,6 +45,7 @@ impl From<StagedComponent> for Component {
 pub(crate) async fn stage(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
+    By(identity): By,
     Query(()): Query<()>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -58,6 +59,6 @@ pub(crate) async fn stage(
         return Err(problem);
     }
     let (_turn, component) = receive(&api, &tenant, request).await?;
-    let staged = api.runner.stage_component(&tenant, component).await?;
+    let staged = api.runner.stage_component(&tenant, component, Some(identity.actor)).await?;
     Ok((StatusCode::CREATED, Json(Component::from(staged))).into_response())
 }

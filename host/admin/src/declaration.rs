@@ -73,8 +73,9 @@ fn plugin(path: &str, item: Value, problems: &mut Vec<FieldError>) -> Option<Dec
     let grants = grants.map(|grants| {
         Grants::from_json(grants).map_err(|found| problems.extend(below(&format!("{path}grants."), found)))
     });
-    let limits = limits.map(|wishes| -> Result<LimitWishes, ()> {
-        limits::read(wishes).map_err(|found| problems.extend(below(path, found)))
+    let limits = limits.map(|wishes| -> Result<(LimitWishes, Option<u32>), ()> {
+        limits::read_of_plugin(wishes)
+            .map_err(|found| problems.extend(below(&format!("{path}limits."), found)))
     });
     let (grants, limits) = (grants.transpose().ok()?, limits.transpose().ok()?);
     Some(DeclaredPlugin { name: name?, digest: digest?, grants, limits })

@@ -110,8 +110,10 @@ async fn plugins(runner: &TaskRunner, tenant: &TenantId) -> Result<Vec<Plugin>, 
     let mut plugins = Vec::new();
     for plugin in runner.plugins(tenant).await? {
         let policy = runner.plugin_policy(tenant, &plugin.name).await?;
-        let (grants, limits) = (authored::grants(&policy.grants), authored::limits(&policy.limits));
-        plugins.push(Plugin { name: plugin.name, digest: plugin.digest, grants, limits });
+        let (grants, limits) = (authored::grants(&policy.grants), authored::plugin_limits(&policy));
+        // One that was never activated is not in use.
+        let Some(digest) = plugin.digest else { continue };
+        plugins.push(Plugin { name: plugin.name, digest, grants, limits });
     }
     Ok(plugins)
 }

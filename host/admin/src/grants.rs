@@ -68,7 +68,7 @@ pub(crate) async fn change(
 ) -> Result<impl IntoResponse, Problem> {
     let Change { allow, deny } = Change::from_json(body).map_err(Problem::invalid)?;
     let change = move |policy: &mut PluginPolicy| {
-        policy.grants.allow(allow);
+        policy.grants.extend(&allow);
         policy.grants.deny(&deny);
     };
     let policy = api.runner.change_plugin_policy(&tenant, &name, change).await?;

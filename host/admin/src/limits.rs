@@ -38,12 +38,18 @@ pub(crate) struct PluginLimits {
 
 impl PluginLimits {
     fn new(api: &Api, tenant: &TenantId, name: &PluginName, policy: &PluginPolicy) -> Self {
-        let mut limits = written(&policy.limits);
-        limits.extend(policy.concurrency.map(|most| (CONCURRENCY.to_owned(), most.into())));
+        let limits = written_of_plugin(policy);
         let effective_limits = api.runner.limits_of_plugin(tenant, name).into();
         let effective_concurrency = api.runner.concurrency_of_plugin(tenant, name);
         Self { limits, effective_limits, effective_concurrency }
     }
+}
+
+/// What a plugin's executions are limited to by their plugin, as it could have been written.
+pub(crate) fn written_of_plugin(policy: &PluginPolicy) -> Map<String, Value> {
+    let mut limits = written(&policy.limits);
+    limits.extend(policy.concurrency.map(|most| (CONCURRENCY.to_owned(), most.into())));
+    limits
 }
 
 /// The limit that a plugin has beside those of each of its executions.
@@ -76,7 +82,7 @@ pub(crate) async fn replace(
 }
 
 /// Limits of a plugin from JSON: those of its executions, and how many there may be at once.
-fn read_of_plugin(mut body: Value) -> Result<(LimitWishes, Option<u32>), Vec<FieldError>> {
+pub(crate) fn read_of_plugin(mut body: Value) -> Result<(LimitWishes, Option<u32>), Vec<FieldError>> {
     let concurrency = body.as_object_mut().and_then(|body| body.remove(CONCURRENCY));
     let concurrency = concurrency.filter(|value| !value.is_null());
     let most = concurrency.as_ref().map(|value| value.as_u64().and_then(|most| u32::try_from(most).ok()));

@@ -77,14 +77,16 @@ fn written(name: &str, schema: &RefOr<Schema>) -> Value {
 }
 
 /// Properties that an answer may leave out.
-const OPTIONAL: [(&str, &str); 9] = [
+const OPTIONAL: [(&str, &str); 11] = [
     ("Check", "reason"),
     ("FieldError", "suggestion"),
     ("Problem", "checks"),
     ("Problem", "errors"),
+    ("Problem", "trial"),
     ("Published", "repeated"),
     ("RetryPolicy", "maxDelay"),
     ("RetryPolicy", "maxRetryDuration"),
+    ("RolledOut", "trial"),
     ("Stats", "database"),
     ("Tenant", "usage"),
 ];

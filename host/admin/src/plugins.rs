@@ -10,17 +10,20 @@ use axum::response::{IntoResponse, Response};
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::upload::Upload;
-use innkeeper_store::PluginPut;
+use innkeeper_runner::{Deployment, RolledOut};
 
-use crate::auth::Tenant;
+use crate::auth::{By, Tenant};
+use crate::background::{self, Uploaded};
+use crate::bodies::Held;
 use crate::body::{self, BodyLimit};
-use crate::dry_run::DryRun;
 use crate::etag::{If, tagged};
 use crate::gate::REFUSED_TIMEOUT;
 use crate::id::{Id, PathText};
 use crate::paging::PageQuery;
+use crate::prefer;
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::rollouts::UploadQuery;
 use crate::router::Api;
 use crate::uploads::Turn;
 use crate::{spool, wire};
@@ -28,37 +31,59 @@ use crate::{spool, wire};
 /// What a component is sent as.
 pub(crate) const MEDIA_TYPE: &str = "application/wasm";
 
-/// Makes the component in the body the plugin's active version. A dry run only says whether it would be taken.
+/// Stores the component in the body as a version and, unless it says otherwise, makes it the active one. A dry run only says
+/// whether it would be taken.
 pub(crate) async fn upload(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
+    By(identity): By,
     PathText(name): PathText,
-    Query(DryRun { is_dry, .. }): Query<DryRun>,
+    query: Result<Query<UploadQuery>, Problem>,
     precondition: Result<If, Problem>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let checked = precondition.and_then(|If(precondition)| Ok((check(&request, &name)?, precondition)));
-    let (name, precondition) = match checked {
+    let checked =
+        precondition.and_then(|If(precondition)| Ok((check(&request, &name)?, query?.0, precondition)));
+    let (name, UploadQuery { is_dry, rollout }, precondition) = match checked {
         Ok(checked) => checked,
         Err(problem) => {
             body::discard(request, api.upload).await;
             return Err(problem);
         }
     };
+    let patience = prefer::patience(request.headers());
+    let held = request.extensions().get::<Arc<Held>>().cloned();
     // The turn ends with the upload.
-    let (_turn, component) = receive(&api, &tenant, request).await?;
+    let (turn, component) = receive(&api, &tenant, request).await?;
     if is_dry {
-        let admission = api.runner.try_plugin(component).await?;
-        return Ok(Json(wire::Admitted::from(admission)).into_response());
+        let (admission, changes) = api.runner.try_plugin(&tenant, &name, component, rollout).await?;
+        return Ok(Json(wire::Admitted::new(admission, changes)).into_response());
     }
-    let (plugin, put) = api.runner.push_plugin_if(&tenant, name, component, precondition).await?;
-    let location = format!("/v1/plugins/{}", plugin.name);
-    let tag = tagged(&plugin.digest.to_string());
-    let plugin = Json(wire::Plugin::from(plugin));
-    Ok(match put {
-        PluginPut::Activated => (StatusCode::CREATED, tag, [(LOCATION, location)], plugin).into_response(),
-        PluginPut::Unchanged => (tag, plugin).into_response(),
-    })
+    let uploaded = Uploaded { tenant: tenant.clone(), name: name.clone(), digest: component.digest() };
+    let deployment = Deployment { rollout, precondition, uploaded_by: Some(identity.actor) };
+    let runner = api.runner.clone();
+    let work = async move {
+        let _until_done = (turn, held);
+        match runner.deploy(&tenant, name, component, deployment).await {
+            Ok(done) => stored(done),
+            Err(error) => Problem::from(error).into_response(),
+        }
+    };
+    match patience {
+        Some(patience) => background::answer(&api, uploaded, patience, work).await,
+        None => Ok(work.await),
+    }
+}
+
+fn stored(done: RolledOut) -> Response {
+    let location = format!("/v1/plugins/{}", done.plugin.name);
+    let (tag, is_changed) = (tagged(&done.plugin.tag()), done.deployed.is_new || done.deployed.is_activated);
+    let answer = Json(wire::RolledOut::from(done));
+    if is_changed {
+        (StatusCode::CREATED, tag, [(LOCATION, location)], answer).into_response()
+    } else {
+        (tag, answer).into_response()
+    }
 }
 
 pub(crate) async fn list(
@@ -77,7 +102,7 @@ pub(crate) async fn show(
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
     let plugin = api.runner.plugin(&tenant, &name).await?;
-    Ok((tagged(&plugin.digest.to_string()), Json(wire::Plugin::from(plugin))))
+    Ok((tagged(&plugin.tag()), Json(wire::Plugin::from(plugin))))
 }
 
 /// The component of the active version.

@@ -3,6 +3,8 @@
 //! The form is that of RFC 9457. Its `type` stays `about:blank`, which makes `title` the status's own phrase; programs go
 //! by `code`.
 
+mod versions;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use serde::Serialize;
 
 use crate::etag;
 use crate::health::Check;
+use crate::wire;
 
 /// When a client may ask again.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -38,6 +41,8 @@ struct Answer {
     errors: Vec<FieldError>,
     /// What the host looked at, where that is what was asked.
     checks: Vec<Check>,
+    /// The execution that failed, where one was tried.
+    trial: Option<wire::Trial>,
     header: Option<(HeaderName, HeaderValue)>,
     /// What only the log is told.
     cause: Option<String>,
@@ -59,15 +64,17 @@ struct Document<'a> {
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "<[Check]>::is_empty")]
     checks: &'a [Check],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<wire::Trial>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Answer { status, code, detail, errors, checks, header, cause } = *self.0;
+        let Answer { status, code, detail, errors, checks, trial, header, cause } = *self.0;
         let title = status.canonical_reason().unwrap_or("Error");
         let (number, kind) = (status.as_u16(), "about:blank");
         let (detail, errors, checks) = (detail.as_ref(), errors.as_slice(), checks.as_slice());
-        let document = Document { kind, title, status: number, code, detail, errors, checks };
+        let document = Document { kind, title, status: number, code, detail, errors, checks, trial };
         let content_type = HeaderValue::from_static("application/problem+json");
         // Strings and numbers can always be written.
         let body = serde_json::to_vec(&document).unwrap_or_default();
@@ -100,6 +107,7 @@ impl From<RunnerError> for Problem {
             }
             RunnerError::Quarantined(_) => Self::new(StatusCode::CONFLICT, "quarantined", error.to_string()),
             RunnerError::QuotaExceeded(exceeded) => Self::quota_exceeded(&exceeded),
+            RunnerError::TrialFailed(_) => Self::canary_failed(error),
             RunnerError::ShuttingDown => Self::shutting_down(),
             RunnerError::Store(error) => error.into(),
         }
@@ -115,6 +123,8 @@ impl From<StoreError> for Problem {
             StoreError::PluginMissing(_) => {
                 Self::invalid(vec![FieldError::new("plugin", "unknown_plugin", message)])
             }
+            StoreError::VersionInUse { .. } => Self::new(StatusCode::CONFLICT, "version_in_use", message),
+            StoreError::GrantsNeeded { kinds, .. } => Self::grants_needed(&kinds, &message),
             StoreError::Precondition(failed) => Self::precondition_failed(&failed, message),
             StoreError::Full => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message.clone()).caused_by(message)
@@ -311,7 +321,8 @@ impl Problem {
 
     fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let (detail, errors) = (detail.into(), Vec::new());
-        Self(Box::new(Answer { status, code, detail, errors, checks: Vec::new(), header: None, cause: None }))
+        let (checks, trial, header, cause) = (Vec::new(), None, None, None);
+        Self(Box::new(Answer { status, code, detail, errors, checks, trial, header, cause }))
     }
 
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -106,6 +106,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/{name}", put(plugins::upload).get(plugins::show).delete(plugins::delete))
         .route("/v1/plugins/{name}/versions", get(versions::list))
+        .route("/v1/plugins/{name}/versions/{digest}", get(versions::show).delete(versions::delete))
         .route("/v1/plugins/{name}/activate", post(versions::activate))
         .route("/v1/plugins/{name}/rollback", post(versions::roll_back))
         .route("/v1/plugins/{name}/grants", get(grants::show).put(grants::replace).patch(grants::change))

@@ -6,6 +6,7 @@
 mod operations;
 mod quarantine;
 mod trail;
+mod versions;
 
 use innkeeper_model::id::{Digest, EventId, PluginName, RunId, TaskId};
 use innkeeper_model::limits::Limits;
@@ -28,6 +29,7 @@ pub(crate) use trail::{DueTime, ExecutionEnded, RedriveAnswer, Repeated, TrailEn
 
 pub(crate) use self::operations::{Admitted, Database};
 use self::quarantine::Quarantine;
+pub(crate) use self::versions::{RolledOut, Trial, Version, VersionState};
 use crate::limits::EffectiveLimits;
 
 /// A page of a list.
@@ -297,9 +299,10 @@ impl From<EventReceipt> for Published {
 pub(crate) struct Plugin {
     #[schema(value_type = values::PluginName)]
     name: PluginName,
-    #[schema(value_type = values::Digest)]
-    digest: Digest,
-    size: u64,
+    /// Of the active version, as what follows; `null` if nothing was activated yet.
+    #[schema(value_type = Option<values::Digest>)]
+    digest: Option<Digest>,
+    size: Option<u64>,
     imports: Vec<String>,
     #[schema(value_type = values::Instant)]
     created_at: Timestamp,
@@ -328,26 +331,6 @@ pub(crate) struct Released {
     /// The tasks that were paused for it.
     #[schema(value_type = Vec<values::TaskId>)]
     pub(crate) resumed: Vec<TaskId>,
-}
-
-/// A version of a plugin.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Version {
-    #[schema(value_type = values::Digest)]
-    digest: Digest,
-    size: u64,
-    imports: Vec<String>,
-    #[schema(value_type = values::Instant)]
-    created_at: Timestamp,
-    is_active: bool,
-}
-
-impl From<store::StoredVersion> for Version {
-    fn from(version: store::StoredVersion) -> Self {
-        let store::StoredVersion { digest, size, imports, created_at, is_active } = version;
-        Self { digest, size, imports, created_at, is_active }
-    }
 }
 
 /// A named schedule.

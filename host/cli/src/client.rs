@@ -20,6 +20,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_hours(24);
 /// How long a stream may take: longer than anybody watches.
 const STREAM_TIMEOUT: Duration = Duration::from_hours(10_000);
+/// Most components are compiled sooner, and then there is one answer.
+const BACKGROUND_PREFERENCE: &str = "respond-async, wait=2";
 /// Items of one page of a list at most.
 const PAGE_MAX: usize = 100;
 
@@ -151,6 +153,22 @@ impl Client {
         let bytes = answer.bytes().await.map_err(|error| self.unreachable(error))?;
         let read = serde_json::from_slice(&bytes);
         Ok((tag, read.with_context(|| format!("{} does not answer as an Innkeeper server does", self.base))?))
+    }
+
+    /// Uploads a component that the server goes on with if it takes long: then the status is 202. Gives the status and the answer.
+    ///
+    /// # Errors
+    /// As [`Failure`] tells them apart.
+    pub(crate) async fn upload_in_background(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        component: Body,
+    ) -> Result<(u16, Value), Failure> {
+        let request = self.request(Method::PUT, path, query).header(CONTENT_TYPE, "application/wasm");
+        let request = request.header("Prefer", BACKGROUND_PREFERENCE);
+        let (status, answer) = self.exchange(request.body(component)).await?;
+        Ok((status.as_u16(), answer))
     }
 
     /// Posts nothing and gives the answer's head; its body comes as it is read, however long that takes.

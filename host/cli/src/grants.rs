@@ -55,29 +55,11 @@ pub(crate) async fn deny(
 }
 
 /// Adds grants to those of a plugin, whoever else changes them meanwhile. Gives all of them.
-///
-/// # Errors
-/// As [`Failure`] tells them apart.
-pub(crate) async fn extend(name: &PluginName, more: &[GrantText], client: &Client) -> Result<Value, Failure> {
+async fn extend(name: &PluginName, more: &[GrantText], client: &Client) -> Result<Value, Failure> {
     if more.is_empty() {
         return client.get(&path(name), &[]).await;
     }
     client.patch(&path(name), &json!({"allow": lists(more)})).await
-}
-
-/// What to do about a plugin that imports outgoing HTTP and is granted none.
-pub(crate) fn hint(plugin: &Value, grants: &Value) -> Option<String> {
-    let imports = plugin["imports"].as_array()?;
-    let wants_http = imports
-        .iter()
-        .any(|name| name.as_str().is_some_and(|name| name.starts_with("wasi:http/outgoing-handler@")));
-    let has_none = grants["http"].as_array().is_none_or(Vec::is_empty);
-    let name = json_text(&plugin["name"]);
-    (wants_http && has_none).then(|| {
-        format!(
-            "\nit makes HTTP requests, and none is granted: innkeeper plugin allow {name} http=https://HOST"
-        )
-    })
 }
 
 fn path(name: &PluginName) -> [&str; 3] {
@@ -123,15 +105,5 @@ mod tests {
         assert!(is_granted(&sent, &grant("http=https://a.org")) && !is_granted(&sent, &grant("config=x")));
         assert!(describe(&sent).contains('x'));
         assert_eq!(describe(&json!({})), "nothing is granted");
-    }
-
-    #[test]
-    fn who_makes_requests_without_a_grant_is_told_what_to_do() {
-        let plugin = json!({"name": "p", "imports": ["wasi:http/outgoing-handler@0.2.12"]});
-        assert!(
-            hint(&plugin, &json!({"http": []})).is_some_and(|text| text.contains("plugin allow p http="))
-        );
-        assert_eq!(hint(&plugin, &json!({"http": ["https://a.org"]})), None);
-        assert_eq!(hint(&json!({"name": "p", "imports": []}), &json!({"http": []})), None);
     }
 }

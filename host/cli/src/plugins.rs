@@ -5,12 +5,12 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::args::{PluginVerb, Push};
+use crate::args::PluginVerb;
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::output::{Column, Output, bytes, count, fields, json_text, short_time, time};
 use crate::plugin_tools;
-use crate::progress::Upload;
+use crate::push;
 use crate::versions;
 use crate::{grants, plugin_limits};
 
@@ -28,16 +28,15 @@ const COLUMNS: [Column; 5] = [
 /// As [`Failure`] tells them apart.
 pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Result<(), Failure> {
     match verb {
-        PluginVerb::Push(push) => upload(push, client, output).await?,
+        PluginVerb::Push(push) => push::push(push, client, output).await?,
         PluginVerb::New(new) => plugin_tools::create(&new)?,
         PluginVerb::Build(build) => plugin_tools::build(&build, output).await?,
         PluginVerb::Inspect { file } => plugin_tools::inspect(&file, output).await?,
         PluginVerb::Run(run) => plugin_tools::run(run, output).await?,
         PluginVerb::Versions { name } => versions::list(&name, client, output).await?,
-        PluginVerb::Activate { name, digest } => versions::activate(&name, &digest, client, output).await?,
-        PluginVerb::Rollback { name, digest } => {
-            versions::roll_back(&name, digest.as_deref(), client, output).await?;
-        }
+        PluginVerb::Activate(activate) => versions::activate(&activate, client, output).await?,
+        PluginVerb::Rollback(rollback) => versions::roll_back(&rollback, client, output).await?,
+        PluginVerb::Prune { name, keep } => versions::prune(&name, keep, client, output).await?,
         PluginVerb::List => {
             let mut answer = client.get(&["plugins"], &[]).await?;
             let plugins = match answer["items"].take() {
@@ -61,26 +60,14 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
                 format!("{name} is released; {} resumed", count(tasks, "task"))
             })?;
         }
-        PluginVerb::Delete { name } => {
+        PluginVerb::Delete { name, version: Some(digest) } => {
+            versions::delete(&name, &digest, client, output).await?;
+        }
+        PluginVerb::Delete { name, version: None } => {
             let answer = client.delete(&["plugins", name.as_str()]).await?;
             output.done(&answer, |_| format!("{name} is deleted"))?;
         }
     }
-    Ok(())
-}
-
-async fn upload(push: Push, client: &Client, output: Output) -> Result<(), Failure> {
-    let component = read(&push.file).map_err(Failure::Usage)?;
-    let upload = Upload::start(push.name.as_str(), component.len(), output.is_quiet());
-    let answer = client.upload(&["plugins", push.name.as_str()], &[], upload.body(component)).await;
-    upload.finish();
-    let (is_new, plugin) = answer?;
-    let granted = grants::extend(&push.name, &push.allow, client).await?;
-    let done = if is_new { "pushed" } else { "unchanged: this version was active already" };
-    output.done(&plugin, |plugin| {
-        let hint = grants::hint(plugin, &granted).unwrap_or_default();
-        format!("{done}\n{}{hint}", describe(plugin))
-    })?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::output::printable;
+use crate::plugin_tools;
 
 /// A refusal as the server writes it. Every field may be missing: something between here and the server may answer too.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -21,7 +22,12 @@ pub struct Problem {
     /// What is wrong with this request, for people.
     pub detail: Option<String>,
     /// What is wrong, field by field.
-    pub errors: Vec<FieldError>,
+    pub errors: Box<[FieldError]>,
+    /// The execution that was only tried, if that is what failed.
+    pub trial: Option<Box<Value>>,
+    /// What to do about it, for people. Not the server's.
+    #[serde(skip)]
+    pub hint: Option<Box<str>>,
 }
 
 impl Problem {
@@ -48,6 +54,9 @@ impl Problem {
         if !self.errors.is_empty() {
             document["errors"] = json!(self.errors);
         }
+        if let Some(trial) = &self.trial {
+            document["trial"] = (**trial).clone();
+        }
         document
     }
 
@@ -68,6 +77,12 @@ impl Problem {
             if let Some(near) = error.suggestion.as_ref().filter(|near| !error.message.contains(*near)) {
                 let _ = write!(lines, " (did you mean `{}`?)", printable(near));
             }
+        }
+        if let Some(trial) = &self.trial {
+            let _ = write!(lines, "\n{}", plugin_tools::describe_trial(trial).trim_end());
+        }
+        if let Some(hint) = &self.hint {
+            let _ = write!(lines, "\n{hint}");
         }
         lines.push_str(remedy(self.status));
         lines

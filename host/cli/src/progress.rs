@@ -32,6 +32,13 @@ impl Upload {
         reqwest::Body::wrap(Chunks { rest: component.into(), bar: self.0.clone() })
     }
 
+    /// Shows for how long the server has been compiling.
+    pub(crate) fn compiling(&self, elapsed_ms: u64) {
+        self.0.set_style(style("{spinner} {msg}"));
+        self.0.set_message(format!("compiling on the server for {} s", elapsed_ms / 1000));
+        self.0.enable_steady_tick(Duration::from_millis(100));
+    }
+
     /// Takes the progress off the terminal.
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();

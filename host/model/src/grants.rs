@@ -28,11 +28,11 @@ impl Grants {
         *self == Self::default()
     }
 
-    /// Adds what is not granted already.
-    pub fn allow(&mut self, more: Self) {
-        add(&mut self.http, more.http);
-        add(&mut self.key_value, more.key_value);
-        add(&mut self.config, more.config);
+    /// Adds what `more` grants and this does not.
+    pub fn extend(&mut self, more: &Self) {
+        add(&mut self.http, &more.http);
+        add(&mut self.key_value, &more.key_value);
+        add(&mut self.config, &more.config);
     }
 
     /// Takes back what is granted of `less`.
@@ -43,10 +43,10 @@ impl Grants {
     }
 }
 
-fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+fn add<T: PartialEq + Clone>(entries: &mut Vec<T>, more: &[T]) {
     for entry in more {
-        if !list.contains(&entry) {
-            list.push(entry);
+        if !entries.contains(entry) {
+            entries.push(entry.clone());
         }
     }
 }
@@ -191,7 +191,7 @@ mod tests {
             config: Vec::new(),
         };
         let mut granted = grants(&["https://a.org"], &[]);
-        granted.allow(grants(&["https://a.org:443", "https://b.org"], &["x"]));
+        granted.extend(&grants(&["https://a.org:443", "https://b.org"], &["x"]));
         assert_eq!(granted, grants(&["https://a.org", "https://b.org"], &["x"]));
         granted.deny(&grants(&["https://a.org"], &["y"]));
         assert_eq!(granted, grants(&["https://b.org"], &["x"]));

@@ -38,6 +38,26 @@ impl Grants {
     }
 }
 
+impl Grants {
+    /// Adds a grant as people type it: `http=https://HOST[:PORT]`, `kv=BUCKET` or `config=KEY`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn allow(&mut self, text: &str) -> Result<(), String> {
+        let form = "write `http=https://HOST`, `kv=BUCKET` or `config=KEY`";
+        let (kind, entry) = text.split_once('=').ok_or_else(|| format!("`{text}` is no grant: {form}"))?;
+        let mut more = Self::default();
+        match kind {
+            "http" => more.http.push(http_grant(entry)?),
+            "kv" | "keyValue" => more.key_value.push(name(entry)?),
+            "config" => more.config.push(name(entry)?),
+            _ => return Err(format!("`{kind}` is no kind of grant: {form}")),
+        }
+        self.extend(&more);
+        Ok(())
+    }
+}
+
 fn http_grant(text: &str) -> Result<HttpGrant, String> {
     HttpGrant::from_str(text).map_err(|error| error.to_string())
 }
@@ -99,6 +119,24 @@ mod tests {
         assert_eq!(Grants::from_json(json!({"http": null})), Ok(Grants::default()));
         let twice = json!({"http": ["https://a.org", "HTTPS://A.org:443/"]});
         assert_eq!(Grants::from_json(twice).expect("grants").http.len(), 1);
+    }
+
+    #[test]
+    fn grants_are_typed_with_their_kind() {
+        let mut grants = Grants::default();
+        for text in ["http=HTTPS://A.org:443", "kv=a=b", "keyValue=c", "config=k", "config=k"] {
+            assert_eq!(grants.allow(text), Ok(()), "{text}");
+        }
+        let expected = json!({"http": ["https://a.org"], "keyValue": ["a=b", "c"], "config": ["k"]});
+        assert_eq!(serde_json::to_value(&grants).expect("JSON"), expected);
+        for (text, expected) in [
+            ("https://a.org", "no grant"),
+            ("file=/etc", "no kind"),
+            ("http=a.org", "no destination"),
+            ("kv=", "1 to"),
+        ] {
+            assert!(grants.allow(text).is_err_and(|message| message.contains(expected)), "{text}");
+        }
     }
 
     #[test]

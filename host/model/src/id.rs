@@ -175,6 +175,11 @@ uuid_type! {
     AuditId, "audit id"
 }
 
+uuid_type! {
+    /// One upload that was answered before it was done.
+    UploadId, "upload id"
+}
+
 /// The SHA-256 digest of a component's bytes: the name of a plugin version. Written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

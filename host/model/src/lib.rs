@@ -24,6 +24,7 @@ pub mod quota;
 pub mod rate;
 pub mod redact;
 pub mod retry;
+pub mod rollout;
 pub mod run;
 pub mod sandbox;
 pub mod task;

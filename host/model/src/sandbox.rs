@@ -48,6 +48,8 @@ pub struct SandboxFigures {
 pub struct Admission {
     /// The version's name.
     pub digest: Digest,
+    /// How it is called, in short, such as `command`.
+    pub handler: String,
     /// Interfaces it imports, by full name, sorted.
     pub imports: Vec<String>,
 }

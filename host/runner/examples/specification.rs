@@ -22,7 +22,9 @@ struct InMemory(HashMap<&'static str, Handler>);
 
 impl Sandbox for InMemory {
     fn admit(&self, component: Upload) -> BoxFuture<Result<Admission, Refusal>> {
-        Box::pin(async move { Ok(Admission { digest: component.digest(), imports: Vec::new() }) })
+        Box::pin(async move {
+            Ok(Admission { digest: component.digest(), handler: "plugin".to_owned(), imports: Vec::new() })
+        })
     }
 
     fn execute(&self, invocation: Invocation, _stop: BoxFuture<StopReason>) -> BoxFuture<Report> {

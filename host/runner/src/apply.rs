@@ -14,6 +14,7 @@ use crate::bus::ChangeKind;
 use crate::config_values::no_key;
 use crate::declaration::{ApplyPlan, Declaration, PlannedPlugin, PlannedTask, PlannedVersion};
 use crate::error::RunnerError;
+use crate::staged::StagedComponent;
 use crate::task_runner::TaskRunner;
 
 /// Changes of one transaction at most: whoever else writes waits for so long.
@@ -102,11 +103,12 @@ impl TaskRunner {
                 let found = self.0.staged.find(tenant, &planned.digest);
                 let (staged, component) = found.ok_or_else(|| not_uploaded(planned))?;
                 let (name, digest) = (planned.name.clone(), planned.digest);
-                VersionChange::Store(PluginVersion { name, digest, imports: staged.imports, component })
+                let StagedComponent { handler, imports, uploaded_by, .. } = staged;
+                VersionChange::Store(PluginVersion { name, digest, handler, imports, uploaded_by, component })
             }
         };
-        let demanded = match &planned.before {
-            Some(digest) => Precondition::Tagged(vec![digest.to_string()]),
+        let demanded = match &planned.tag {
+            Some(tag) => Precondition::Tagged(vec![tag.clone()]),
             None => Precondition::Absent,
         };
         Ok(PluginChange { name: planned.name.clone(), demanded, version, policy: planned.policy.clone() })
@@ -180,12 +182,12 @@ fn task_change(planned: &PlannedTask) -> (innkeeper_store::NewTask, Precondition
 fn usage(plan: &ApplyPlan, batch: &Batch) -> TenantUsage {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let bytes = batch.plugins.iter().map(|change| match &change.version {
-        VersionChange::Store(version) => count(version.component.len()),
+        VersionChange::Store(version) => version.component.size(),
         VersionChange::Keep | VersionChange::Activate(_) => 0,
     });
     TenantUsage {
         tasks: count(plan.tasks.iter().filter(|task| task.before.is_none()).count()),
-        plugins: count(plan.plugins.iter().filter(|plugin| plugin.before.is_none()).count()),
+        plugins: count(plan.plugins.iter().filter(|plugin| plugin.tag.is_none()).count()),
         stored_bytes: bytes.sum(),
     }
 }

@@ -31,8 +31,8 @@ pub struct DeclaredPlugin {
     pub digest: Digest,
     /// What it may reach; `None` leaves that alone.
     pub grants: Option<Grants>,
-    /// Limits of its executions; `None` leaves them alone.
-    pub limits: Option<LimitWishes>,
+    /// Limits of its executions, and how many there may be at once; `None` leaves both alone.
+    pub limits: Option<(LimitWishes, Option<u32>)>,
 }
 
 /// A value as it is declared.
@@ -106,7 +106,9 @@ impl ApplyPlan {
 pub struct PlannedPlugin {
     /// Its name.
     pub name: PluginName,
-    /// Its active version; `None` if it is new.
+    /// What names its state; `None` if it is new.
+    pub tag: Option<String>,
+    /// Its active version; `None` if it has none.
     pub before: Option<Digest>,
     /// The version that is to be active.
     pub digest: Digest,

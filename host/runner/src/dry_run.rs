@@ -2,6 +2,7 @@
 
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::precondition::Precondition;
+use innkeeper_model::rollout::{Changes, Rollout, VersionFacts};
 use innkeeper_model::sandbox::Admission;
 use innkeeper_model::task::{Task, TaskStatus};
 use innkeeper_model::task_config::TaskConfig;
@@ -29,13 +30,30 @@ impl TaskRunner {
         Ok(as_task(new))
     }
 
-    /// What admitting a component would find; nothing is stored of it.
+    /// What admitting a component would find, and what would be different about it as a version of the plugin; nothing is
+    /// stored of it.
     ///
     /// # Errors
-    /// [`RunnerError::Refused`] if it is no plugin this host can run.
-    pub async fn try_plugin(&self, component: Upload) -> Result<Admission, RunnerError> {
+    /// [`RunnerError::Refused`] if it is no plugin this host can run; [`StoreError::GrantsNeeded`] as with
+    /// [`TaskRunner::deploy`].
+    pub async fn try_plugin(
+        &self,
+        tenant: &TenantId,
+        name: &PluginName,
+        component: Upload,
+        rollout: Rollout,
+    ) -> Result<(Admission, Changes), RunnerError> {
         self.refuse_when_stopping()?;
-        Ok(self.0.sandbox.admit(component).await?)
+        let size = component.size();
+        let admission = self.0.sandbox.admit(component).await?;
+        let facts = VersionFacts {
+            digest: admission.digest,
+            size,
+            handler: Some(admission.handler.clone()),
+            imports: admission.imports.clone(),
+        };
+        let changes = self.0.store.compare_version(tenant, name, facts, rollout).await?;
+        Ok((admission, changes))
     }
 }
 

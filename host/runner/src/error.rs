@@ -6,7 +6,7 @@ use std::sync::Arc;
 use innkeeper_model::id::TenantId;
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::quota::Exceeded;
-use innkeeper_model::sandbox::Refusal;
+use innkeeper_model::sandbox::{Outcome, Refusal, Report};
 use innkeeper_store::StoreError;
 
 /// Why a runner did not do what it was asked to. Nothing of it was kept.
@@ -60,6 +60,9 @@ pub enum RunnerError {
     /// The task is paused because its plugin is quarantined.
     #[error("the task cannot be resumed: {0}; push another version, or have the operator release the plugin")]
     Quarantined(String),
+    /// A version was not activated: its execution with the sample failed.
+    #[error("the version is not activated: its trial failed as {}", failure(.0))]
+    TrialFailed(Box<Report>),
     /// The host is shutting down and takes no more work.
     #[error("the host is shutting down")]
     ShuttingDown,
@@ -89,6 +92,13 @@ impl RunnerError {
 fn describe(problems: &[FieldError]) -> String {
     let lines = problems.iter().map(|problem| format!("`{}` {}", problem.field, problem.message));
     lines.collect::<Vec<_>>().join("; ")
+}
+
+fn failure(report: &Report) -> String {
+    match &report.outcome {
+        Outcome::Failure(failure) => format!("{}: {}", failure.kind, failure.message),
+        Outcome::Success(_) => "nothing".to_owned(),
+    }
 }
 
 fn hint(near: Option<&str>) -> String {

@@ -4,56 +4,27 @@ use std::sync::Arc;
 
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::precondition::Precondition;
-use innkeeper_model::upload::Upload;
-use innkeeper_store::{Plugin, PluginPolicy, PluginPut, PluginVersion, StoreError, TenantUsage};
+use innkeeper_store::{Plugin, PluginPolicy};
 
 use crate::error::RunnerError;
-use crate::state::Shared;
 use crate::task_runner::TaskRunner;
+use crate::versions::Deployment;
+
+#[cfg(doc)]
+use innkeeper_store::StoreError;
 
 impl TaskRunner {
     /// Checks a component and makes it the plugin's active version.
     ///
     /// # Errors
-    /// [`RunnerError::Refused`] if it is no plugin this host can run; [`RunnerError::QuotaExceeded`] if the tenant may not have
-    /// it. Then nothing is kept.
+    /// As [`TaskRunner::deploy`].
     pub async fn push_plugin(
         &self,
         tenant: &TenantId,
         name: PluginName,
         component: Arc<[u8]>,
-    ) -> Result<(Plugin, PluginPut), RunnerError> {
-        self.push_plugin_if(tenant, name, component.into(), Precondition::None).await
-    }
-
-    /// As [`TaskRunner::push_plugin`], if the plugin is as `precondition` demands; its tag is its active digest.
-    ///
-    /// # Errors
-    /// Also [`StoreError::Precondition`] if it is not.
-    pub async fn push_plugin_if(
-        &self,
-        tenant: &TenantId,
-        name: PluginName,
-        component: Upload,
-        precondition: Precondition,
-    ) -> Result<(Plugin, PluginPut), RunnerError> {
-        self.refuse_when_stopping()?;
-        let kept = self.0.open_tenant(tenant)?;
-        self.0.admit_upload(&kept)?;
-        let is_new = self.0.store.plugin(tenant, &name).await?.is_none();
-        let more = TenantUsage {
-            plugins: u64::from(is_new),
-            stored_bytes: component.size(),
-            ..TenantUsage::default()
-        };
-        self.0.admit_stored(&kept, more).await?;
-        let (plugin, put) = push(&self.0, tenant, name, component, precondition).await?;
-        if put == PluginPut::Activated {
-            kept.meters.add(more);
-            // What is quarantined may be in use no longer.
-            self.resume_released(tenant, &plugin.name).await?;
-        }
-        Ok((plugin, put))
+    ) -> Result<Plugin, RunnerError> {
+        Ok(self.deploy(tenant, name, component.into(), Deployment::default()).await?.plugin)
     }
 
     /// The plugin of this name.
@@ -73,7 +44,10 @@ impl TaskRunner {
     /// [`RunnerError::NotFound`] if there is no such plugin.
     pub async fn component(&self, tenant: &TenantId, name: &PluginName) -> Result<Arc<[u8]>, RunnerError> {
         let plugin = self.plugin(tenant, name).await?;
-        let component = self.0.store.component(tenant, &plugin.digest).await?;
+        let Some(digest) = plugin.digest else {
+            return Err(RunnerError::not_found("active version of the plugin", name));
+        };
+        let component = self.0.store.component(tenant, &digest).await?;
         component.ok_or_else(|| RunnerError::not_found("plugin", name))
     }
 
@@ -110,28 +84,4 @@ impl TaskRunner {
         }
         if deleted { Ok(()) } else { Err(self.no_such_plugin(tenant, name).await) }
     }
-}
-
-/// Has the sandbox check a component and, if it is good, stores it as the plugin's active version.
-async fn push(
-    shared: &Shared,
-    tenant: &TenantId,
-    name: PluginName,
-    component: Upload,
-    precondition: Precondition,
-) -> Result<(Plugin, PluginPut), RunnerError> {
-    if precondition != Precondition::None {
-        // Compiling takes long: what is bound to be refused is refused before. It is checked again with the change.
-        let active = shared.store.plugin(tenant, &name).await?.map(|plugin| plugin.digest.to_string());
-        precondition.check(active.as_deref()).map_err(StoreError::from)?;
-    }
-    let admission = shared.sandbox.admit(component.clone()).await?;
-    let version =
-        PluginVersion { name: name.clone(), digest: admission.digest, imports: admission.imports, component };
-    let put = shared.store.put_plugin(tenant, version, precondition, shared.clock.now()).await?;
-    let digest = admission.digest;
-    tracing::info!(%tenant, plugin = %name, %digest, changed = put == PluginPut::Activated, "plugin.pushed");
-    let stored = shared.store.plugin(tenant, &name).await?;
-    let plugin = stored.ok_or_else(|| RunnerError::not_found("plugin", &name))?;
-    Ok((plugin, put))
 }

@@ -46,6 +46,12 @@ impl Policies {
         Arc::clone(kept.unwrap_or(&self.none))
     }
 
+    /// Has executions that start from now on find these grants, beside all else as it is.
+    pub(crate) fn keep_grants(&self, tenant: &TenantId, plugin: &PluginName, grants: Grants) {
+        let policy = self.of(tenant, plugin).policy.clone();
+        self.keep(tenant, plugin, PluginPolicy { grants, ..policy });
+    }
+
     /// Has executions that start from now on find `policy`.
     pub(crate) fn keep(&self, tenant: &TenantId, plugin: &PluginName, policy: PluginPolicy) {
         let mut policies = self.by_plugin.write().unwrap_or_else(PoisonError::into_inner);

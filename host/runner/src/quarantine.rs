@@ -128,7 +128,7 @@ impl Shared {
         }
     }
 
-    fn let_suspects_start(&self) {
+    pub(crate) fn let_suspects_start(&self) {
         for (tenant, task) in self.suspects.take_refused() {
             self.reopen(&tenant, &task);
         }

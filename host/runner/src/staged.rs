@@ -25,8 +25,12 @@ pub struct StagedComponent {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
+    /// How it is called, such as `command`.
+    pub handler: String,
     /// Interfaces it imports.
     pub imports: Vec<String>,
+    /// Who uploaded it, for people.
+    pub uploaded_by: Option<String>,
     /// When it is forgotten.
     pub expires_at: Timestamp,
 }
@@ -99,6 +103,7 @@ impl TaskRunner {
         &self,
         tenant: &TenantId,
         upload: Upload,
+        uploaded_by: Option<String>,
     ) -> Result<StagedComponent, RunnerError> {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
@@ -106,9 +111,9 @@ impl TaskRunner {
         let size = upload.size();
         self.0.admit_stored(&kept, TenantUsage { stored_bytes: size, ..TenantUsage::default() }).await?;
         let admission = self.0.sandbox.admit(upload.clone()).await?;
-        let (digest, imports) = (admission.digest, admission.imports);
+        let (digest, handler, imports) = (admission.digest, admission.handler, admission.imports);
         let expires_at = self.0.clock.now().saturating_add(WAIT);
-        let component = StagedComponent { digest, size, imports, expires_at };
+        let component = StagedComponent { digest, size, handler, imports, uploaded_by, expires_at };
         self.0.staged.keep(tenant, component.clone(), upload);
         tracing::info!(%tenant, %digest, "component.staged");
         Ok(component)
@@ -121,7 +126,14 @@ mod tests {
 
     fn component(name: u8, size: u64, at: i64) -> StagedComponent {
         let expires_at = Timestamp::from_millis(at);
-        StagedComponent { digest: Digest::of(&[name]), size, imports: Vec::new(), expires_at }
+        StagedComponent {
+            digest: Digest::of(&[name]),
+            size,
+            handler: String::new(),
+            imports: Vec::new(),
+            uploaded_by: None,
+            expires_at,
+        }
     }
 
     #[test]

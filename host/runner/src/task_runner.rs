@@ -62,6 +62,10 @@ impl TaskRunner {
             tracing::warn!(interrupted, ended, quarantined, "runner.recovered");
         }
         shared.suspects.read(&shared.store).await?;
+        let uploads = shared.store.interrupt_uploads(now).await?;
+        if uploads > 0 {
+            tracing::warn!(uploads, "plugin.uploads_interrupted");
+        }
         shared.enqueue(shared.store.queued_runs(None).await?);
         shared.loops.spawn(tenant_status::resume(Arc::clone(&shared)));
         let counting = Arc::clone(&shared);

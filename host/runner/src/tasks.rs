@@ -363,8 +363,10 @@ impl TaskRunner {
     ) -> Result<Option<FieldError>, RunnerError> {
         let name = reference.split('@').next().unwrap_or_default();
         let Ok(name) = name.parse::<PluginName>() else { return Ok(None) };
-        if self.0.store.plugin(tenant, &name).await?.is_some() {
-            return Ok(None);
+        if let Some(plugin) = self.0.store.plugin(tenant, &name).await? {
+            // A task that names a version does not need an active one.
+            let is_usable = plugin.digest.is_some() || reference.contains('@');
+            return Ok((!is_usable).then(|| no_active_version(&name)));
         }
         let plugins = self.plugins(tenant).await?;
         let suggestion = nearest(name.as_str(), plugins.iter().map(|plugin| plugin.name.as_str()));
@@ -382,6 +384,14 @@ impl TaskRunner {
         let problem = missing.unwrap_or_else(|| FieldError::new("plugin", "unknown_version", message));
         Ok(RunnerError::Invalid(vec![problem]))
     }
+}
+
+fn no_active_version(name: &PluginName) -> FieldError {
+    let message = format!(
+        "the plugin `{name}` has no active version yet: activate one with `innkeeper plugin activate {name} DIGEST`, or \
+         name one as `{name}@DIGEST`"
+    );
+    FieldError::new("plugin", "no_active_version", message)
 }
 
 /// So many more tasks.

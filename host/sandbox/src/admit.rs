@@ -24,7 +24,7 @@ impl Core {
     /// The component is refused, and nothing is kept of it.
     pub(crate) async fn admit(&self, upload: Upload) -> Result<Admission, Refusal> {
         let (digest, plugin) = self.take_in(upload).await?;
-        Ok(Admission { digest, imports: plugin.imports.clone() })
+        Ok(Admission { digest, handler: plugin.kind.to_string(), imports: plugin.imports.clone() })
     }
 
     /// Does the same and gives the plugin itself.

@@ -2,14 +2,15 @@
 
 use innkeeper_model::id::{Digest, PluginName, TaskId, TenantId};
 use innkeeper_model::precondition::Precondition;
+use innkeeper_model::rollout::Rollout;
 use innkeeper_model::task::Task;
 use innkeeper_model::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::plugin_policy::PluginPolicy;
 use crate::{
-    Deleted, NewTask, PluginVersion, Preset, Replaced, Store, StoreError, StoredConfig, config, control,
-    plugin, plugin_policy, preset, task,
+    Deleted, NewTask, PluginVersion, Preset, Replaced, Store, StoreError, StoredConfig, VersionChoice,
+    config, control, plugin, plugin_policy, preset, rollout, task,
 };
 
 /// Changes that are made together, in the order of the fields.
@@ -122,10 +123,17 @@ fn change_plugin(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     plugin::check(connection, tenant, &change.name, &change.demanded)?;
+    // What is granted is declared: what the version reaches for beyond that is denied, and nobody need be asked.
+    let rollout = Rollout { accepts_denial: true, ..Rollout::default() };
     let exists = match &change.version {
         VersionChange::Keep => true,
-        VersionChange::Store(version) => plugin::put(connection, tenant, version, now).map(|_| true)?,
-        VersionChange::Activate(digest) => activate(connection, tenant, &change.name, digest, now)?,
+        VersionChange::Store(version) => {
+            rollout::put(connection, tenant, version, &rollout, now).map(|_| true)?
+        }
+        VersionChange::Activate(digest) => {
+            let choice = VersionChoice::Digest(*digest);
+            rollout::activate(connection, (tenant, &change.name), choice, &rollout, now)?.is_some()
+        }
     };
     if exists && plugin_policy::set(connection, tenant, &change.name, &change.policy)? {
         return Ok(());
@@ -133,33 +141,24 @@ fn change_plugin(
     Err(StoreError::PluginMissing(change.name.to_string()))
 }
 
-/// Makes a version that is stored the active one. `false` if it is not stored.
-fn activate(
-    connection: &Connection,
-    tenant: &TenantId,
-    name: &PluginName,
-    digest: &Digest,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let sql =
-        "UPDATE plugins SET activeDigest = ?3, updatedAt = ?4 WHERE tenant = ?1 AND name = ?2 AND EXISTS
-        (SELECT 1 FROM plugin_versions WHERE tenant = ?1 AND plugin = ?2 AND digest = ?3)";
-    let values = params![tenant.as_str(), name.as_str(), digest.to_string(), now.to_string()];
-    Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use innkeeper_model::upload::Upload;
 
     use super::*;
     use crate::{Durability, Location};
 
     fn version(name: &str) -> PluginChange {
-        let component: Arc<[u8]> = Arc::from(name.as_bytes());
+        let component = Upload::from(name.as_bytes());
         let name: PluginName = name.parse().expect("a name");
-        let digest = Digest::of(&component);
-        let version = PluginVersion { name: name.clone(), digest, imports: Vec::new(), component };
+        let version = PluginVersion {
+            name: name.clone(),
+            digest: component.digest(),
+            handler: "plugin".to_owned(),
+            imports: Vec::new(),
+            uploaded_by: None,
+            component,
+        };
         PluginChange {
             name,
             demanded: Precondition::Absent,

@@ -22,6 +22,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/0007_checks.sql")),
     M::up(include_str!("migrations/0008_plugin_concurrency.sql")),
     M::up(include_str!("migrations/0009_traces.sql")),
+    M::up(include_str!("migrations/0010_versions.sql")),
 ];
 
 /// Where the database is.

@@ -1,6 +1,8 @@
 //! What the store can answer instead of what was asked for.
 
+use innkeeper_model::id::Digest;
 use innkeeper_model::precondition::PreconditionFailed;
+use innkeeper_model::rollout::Capability;
 use rusqlite::ErrorCode;
 
 /// Why the store did not do what it was asked to. Nothing of a refused command is kept.
@@ -23,6 +25,29 @@ pub enum StoreError {
         tasks: u32,
         /// How many unfinished runs do.
         runs: u32,
+    },
+    /// A version asks for kinds of grants that the active one does not ask for and nobody has granted.
+    #[error(
+        "the version reaches for what the active version of `{plugin}` does not, and none of it is granted: {}",
+        list(kinds)
+    )]
+    GrantsNeeded {
+        /// The plugin.
+        plugin: String,
+        /// What somebody has to decide about.
+        kinds: Vec<Capability>,
+    },
+    /// A version is still needed.
+    #[error("the version cannot be deleted: {}", needs(*is_active, *runs, *tasks))]
+    VersionInUse {
+        /// The version.
+        digest: Digest,
+        /// Whether it is the active one.
+        is_active: bool,
+        /// Unfinished runs that were recorded with it.
+        runs: u64,
+        /// Tasks that name it.
+        tasks: u64,
     },
     /// What was to be changed is not as it was demanded to be.
     #[error(transparent)]
@@ -51,6 +76,20 @@ pub enum StoreError {
     /// SQLite failed.
     #[error("the database failed: {0}")]
     Sqlite(String),
+}
+
+fn list(kinds: &[Capability]) -> String {
+    kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn needs(is_active: bool, runs: u64, tasks: u64) -> String {
+    match (is_active, runs, tasks) {
+        (true, ..) => "it is the active one".to_owned(),
+        (false, 0, 0) => "it is the only one; delete the plugin instead".to_owned(),
+        (false, runs, tasks) => {
+            format!("{runs} unfinished run(s) were recorded with it and {tasks} task(s) name it")
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

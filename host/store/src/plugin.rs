@@ -5,28 +5,26 @@ use std::sync::Arc;
 
 use innkeeper_model::id::{Digest, PluginName, TenantId};
 use innkeeper_model::precondition::Precondition;
+use innkeeper_model::rollout::VersionFacts;
 use innkeeper_model::task::PluginRef;
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::upload::Upload;
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
-use crate::value::{Columns as _, to_json};
+use crate::value::Columns as _;
 use crate::{Store, StoreError};
 
-/// Bytes of a component that are written at once.
-const PART_BYTES: usize = 256 << 10;
-
-/// A plugin and its active version.
+/// A plugin and its active version. One of which nothing was activated yet has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plugin {
     /// Its name.
     pub name: PluginName,
     /// The active version's digest.
-    pub digest: Digest,
+    pub digest: Option<Digest>,
     /// Size of the active version's component, in bytes.
-    pub size: u64,
+    pub size: Option<u64>,
     /// Interfaces the active version imports.
     pub imports: Vec<String>,
     /// When the plugin was first uploaded.
@@ -47,6 +45,17 @@ pub struct Quarantine {
     pub crashes: u32,
 }
 
+impl Plugin {
+    /// What names its state, for preconditions: its active digest.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        self.digest.map_or_else(|| NO_VERSION.to_owned(), |digest| digest.to_string())
+    }
+}
+
+/// The tag of a plugin without an active version.
+const NO_VERSION: &str = "none";
+
 /// A version to be stored.
 #[derive(Debug, Clone)]
 pub struct PluginVersion {
@@ -54,41 +63,30 @@ pub struct PluginVersion {
     pub name: PluginName,
     /// The version's digest.
     pub digest: Digest,
+    /// How it is called, such as `command`.
+    pub handler: String,
     /// Interfaces it imports.
     pub imports: Vec<String>,
+    /// Who uploads it; `None` if it is not to be noted.
+    pub uploaded_by: Option<String>,
     /// The component.
     pub component: Upload,
 }
 
-/// What an upload did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PluginPut {
-    /// A new plugin, or a new version of one; it is active now.
-    Activated,
-    /// This version was active already.
-    Unchanged,
+impl PluginVersion {
+    /// What is compared of it.
+    #[must_use]
+    pub fn facts(&self) -> VersionFacts {
+        VersionFacts {
+            digest: self.digest,
+            size: self.component.size(),
+            handler: Some(self.handler.clone()),
+            imports: self.imports.clone(),
+        }
+    }
 }
 
 impl Store {
-    /// Stores a version and makes it the active one.
-    ///
-    /// # Errors
-    /// [`StoreError::Precondition`] if the plugin is not as demanded.
-    pub async fn put_plugin(
-        &self,
-        tenant: &TenantId,
-        version: PluginVersion,
-        precondition: Precondition,
-        now: Timestamp,
-    ) -> Result<PluginPut, StoreError> {
-        let tenant = tenant.clone();
-        self.write(move |connection| {
-            check(connection, &tenant, &version.name, &precondition)?;
-            put(connection, &tenant, &version, now)
-        })
-        .await
-    }
-
     /// The plugin of this name, or `None`.
     ///
     /// # Errors
@@ -187,24 +185,23 @@ pub(crate) fn check(
     if *precondition == Precondition::None {
         return Ok(());
     }
-    let sql = "SELECT activeDigest FROM plugins WHERE tenant = ?1 AND name = ?2";
-    let key = [tenant.as_str(), name.as_str()];
-    let active: Option<String> = connection.query_row(sql, key, |row| row.get(0)).optional()?;
-    Ok(precondition.check(active.as_deref())?)
+    let mut statement = connection.prepare_cached(&format!("{SELECT} AND p.name = ?2"))?;
+    let plugin = statement.query_row([tenant.as_str(), name.as_str()], read).optional()?;
+    Ok(precondition.check(plugin.map(|plugin| plugin.tag()).as_deref())?)
 }
 
-const SELECT: &str = "SELECT p.name, p.activeDigest, v.size, v.imports, p.createdAt, p.updatedAt,
+const SELECT: &str = "SELECT p.name, v.digest, v.size, v.imports, p.createdAt, p.updatedAt,
         q.quarantinedAt, q.crashes
-    FROM plugins p JOIN plugin_versions v
-        ON v.tenant = p.tenant AND v.plugin = p.name AND v.digest = p.activeDigest
+    FROM plugins p LEFT JOIN plugin_versions v
+        ON v.tenant = p.tenant AND v.plugin = p.name AND v.digest = p.activeDigest AND NOT p.isStaged
     LEFT JOIN suspects q ON q.tenant = p.tenant AND q.plugin = p.name AND q.digest = p.activeDigest
-        AND q.quarantinedAt IS NOT NULL
+        AND q.quarantinedAt IS NOT NULL AND NOT p.isStaged
     WHERE p.tenant = ?1";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
     Ok(Plugin {
         name: row.parsed("name")?,
-        digest: row.parsed("activeDigest")?,
+        digest: row.parsed_option("digest")?,
         size: row.plain("size")?,
         imports: row.json("imports")?.unwrap_or_default(),
         created_at: row.parsed("createdAt")?,
@@ -214,66 +211,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Plugin> {
             None => None,
         },
     })
-}
-
-/// Stores a version and makes it the active one.
-pub(crate) fn put(
-    connection: &Connection,
-    tenant: &TenantId,
-    version: &PluginVersion,
-    now: Timestamp,
-) -> Result<PluginPut, StoreError> {
-    let digest = version.digest.to_string();
-    let sql = "SELECT activeDigest FROM plugins WHERE tenant = ?1 AND name = ?2";
-    let active: Option<String> =
-        connection.query_row(sql, [tenant.as_str(), version.name.as_str()], |row| row.get(0)).optional()?;
-    if active.as_ref() == Some(&digest) {
-        return Ok(PluginPut::Unchanged);
-    }
-    let now = now.to_string();
-    connection.execute(
-        "INSERT INTO plugins (tenant, name, activeDigest, createdAt, updatedAt) VALUES (?1, ?2, ?3, ?4, ?4)
-            ON CONFLICT (tenant, name) DO UPDATE SET activeDigest = ?3, updatedAt = ?4",
-        params![tenant.as_str(), version.name.as_str(), digest, now],
-    )?;
-    let inserted = connection.execute(
-        "INSERT INTO plugin_versions (tenant, plugin, digest, imports, size, createdAt, component)
-            VALUES (:tenant, :plugin, :digest, :imports, :size, :now, zeroblob(:size)) ON CONFLICT DO NOTHING",
-        named_params! {
-            ":tenant": tenant.as_str(),
-            ":plugin": version.name.as_str(),
-            ":digest": digest,
-            ":imports": to_json(&version.imports)?,
-            ":size": version.component.size(),
-            ":now": now,
-        },
-    )?;
-    if inserted == 1 {
-        write_component(connection, &version.component)?;
-    }
-    Ok(PluginPut::Activated)
-}
-
-/// Writes the component into the version that was just inserted, part by part: it is not in memory.
-fn write_component(connection: &Connection, component: &Upload) -> Result<(), StoreError> {
-    let row = connection.last_insert_rowid();
-    let mut blob = connection.blob_open("main", "plugin_versions", "component", row, false)?;
-    let mut part = vec![0; PART_BYTES];
-    let mut reader = component.reader();
-    let mut offset = 0;
-    loop {
-        let count = reader.read(&mut part).map_err(|error| StoreError::Unread(error.to_string()))?;
-        if count == 0 {
-            break;
-        }
-        blob.write_at(&part[..count], offset)?;
-        offset += count;
-    }
-    blob.close()?;
-    if offset as u64 == component.size() {
-        return Ok(());
-    }
-    Err(StoreError::Unread(format!("{offset} of {} bytes are there", component.size())))
 }
 
 /// Deletes a plugin with its versions, unless something needs it. `false` if it does not exist.
@@ -290,18 +227,20 @@ pub(crate) fn delete(
     if tasks > 0 || runs > 0 {
         return Err(StoreError::PluginInUse { plugin: name.to_string(), tasks, runs });
     }
+    let sql = "DELETE FROM uploads WHERE tenant = ?1 AND plugin = ?2 AND endedAt IS NOT NULL";
+    connection.execute(sql, key)?;
     let sql = "DELETE FROM plugins WHERE tenant = ?1 AND name = ?2";
     Ok(connection.execute(sql, key)? == 1)
 }
 
-/// Whether a task may name this handler.
+/// Whether a task may name this handler. Without a version it means the active one, which must be there then.
 pub(crate) fn exists(
     connection: &Connection,
     tenant: &TenantId,
     plugin: &PluginRef,
 ) -> Result<bool, StoreError> {
-    let sql =
-        "SELECT 1 FROM plugin_versions WHERE tenant = ?1 AND plugin = ?2 AND (?3 IS NULL OR digest = ?3)";
+    let sql = "SELECT 1 FROM plugin_versions v JOIN plugins p ON p.tenant = v.tenant AND p.name = v.plugin
+        WHERE v.tenant = ?1 AND v.plugin = ?2 AND CASE WHEN ?3 IS NULL THEN NOT p.isStaged ELSE v.digest = ?3 END";
     let digest = plugin.digest.map(|digest| digest.to_string());
     let mut statement = connection.prepare_cached(sql)?;
     Ok(statement.exists(params![tenant.as_str(), plugin.name.as_str(), digest])?)

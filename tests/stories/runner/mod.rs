@@ -16,3 +16,4 @@ mod schedules;
 mod scripted;
 mod specification;
 mod stage;
+mod versions;

@@ -331,10 +331,34 @@ pub(crate) struct ConfigValue {
     secret: Option<bool>,
 }
 
-/// A version of a plugin.
+/// Which version of a plugin is to be the active one, and how.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VersionConfig {
     #[schema(value_type = Option<super::values::Digest>)]
     digest: Option<String>,
+    /// What the plugin is granted besides.
+    allow: Option<GrantsConfig>,
+    /// Activate it although it asks for what is not granted; that is denied when it is used.
+    without_grants: Option<bool>,
+    /// Move the runs that wait to it.
+    migrate: Option<bool>,
+    /// Only if it does well with this.
+    canary: Option<SampleConfig>,
+}
+
+/// What a version is tried with: it reads what is stored, as far as that is granted; what it writes and publishes is not applied.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"event": "user:logged_in", "data": {"id": 5}}))]
+pub(crate) struct SampleConfig {
+    /// None as when a schedule is due.
+    event: Option<String>,
+    #[schema(value_type = AnyJson, required = false)]
+    data: Option<Value>,
+    /// That of the task.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+    /// Whether its requests go where they are granted; else all are denied.
+    http: Option<bool>,
 }

@@ -73,7 +73,8 @@ impl Operation<'_> {
             if Q::REPEATABLE.contains(key) {
                 parameter["schema"] =
                     json!({"type": "array", "items": parameter["schema"], "minItems": 1, "maxItems": 32});
-                parameter["required"] = true.into();
+                // Of a stream there must be one; other lists may be empty.
+                parameter["required"] = (*key == "topic").into();
             }
             self.parameters.push(parameter);
         }
@@ -158,7 +159,8 @@ impl Operation<'_> {
 
     /// Where what was created is.
     pub(super) fn located(mut self) -> Self {
-        if let Some(created) = self.responses.get_mut("201") {
+        for status in ["201", "202"] {
+            let Some(created) = self.responses.get_mut(status) else { continue };
             created["headers"]["Location"] =
                 json!({"description": "Its path.", "schema": {"type": "string"}});
         }

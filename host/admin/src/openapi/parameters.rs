@@ -9,6 +9,7 @@ pub(super) fn in_path(path: &str, name: &str) -> Value {
     let schema = match path.split('/').nth(2) {
         Some("tasks") => task_id(),
         Some("executions" | "tokens") => json!({"type": "string", "format": "uuid"}),
+        Some("plugins") if name == "digest" => json!({"$ref": "#/components/schemas/Digest"}),
         Some("plugins") => plugin_name(),
         Some("tenants") => json!({"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"}),
         _ => json!({"type": "string"}),
@@ -66,6 +67,22 @@ fn query(path: &str, name: &str) -> (&'static str, Value) {
         "assumePlugins" => {
             ("Plugins that need not exist in a dry run, with commas between them.", json!({"type": "string"}))
         }
+        "activate" => (
+            "Whether it becomes the active version; if not, it is only kept.",
+            json!({"type": "boolean", "default": true}),
+        ),
+        "allow" => (
+            "What the plugin is granted besides, with the activation: `http=https://HOST`, `kv=BUCKET` or `config=KEY`.",
+            json!({"type": "string", "examples": ["http=https://api.example.com"]}),
+        ),
+        "withoutGrants" => (
+            "Activate it although it asks for what is not granted; that is denied when it is used.",
+            json!({"type": "boolean", "default": false}),
+        ),
+        "migrate" => (
+            "Move the runs that wait to it; else they stay on the version that they were recorded with.",
+            json!({"type": "boolean", "default": false}),
+        ),
         "topic" => (
             "`event:<name>`, `task:<id>` or `execution:<task id>`; `*` stands for any characters.",
             json!({"type": "string", "pattern": "^(event|task|execution):\\S+$", "maxLength": 200, "examples": ["event:*"]}),

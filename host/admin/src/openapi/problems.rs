@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::health::Check;
+use crate::wire::Trial;
 
 /// Why a request was not done (RFC 9457).
 #[derive(Serialize, ToSchema)]
@@ -24,6 +25,8 @@ pub(super) struct ProblemDocument {
     errors: Option<Vec<FieldProblem>>,
     /// What readiness hangs on, where that was asked.
     checks: Option<Vec<Check>>,
+    /// The execution with the sample event, if that is what failed.
+    trial: Option<Trial>,
 }
 
 /// What is wrong with one field of a body, one parameter of a query or one header.
@@ -59,6 +62,8 @@ pub(super) const PROBLEMS: &[(u16, &str, &str, &[&str])] = &[
         &[
             "task_exists",
             "plugin_in_use",
+            "version_in_use",
+            "grants_needed",
             "not_running",
             "not_dead",
             "already_replayed",
@@ -89,7 +94,7 @@ pub(super) const PROBLEMS: &[(u16, &str, &str, &[&str])] = &[
         422,
         "Invalid",
         "Fields, parameters or headers are wrong; `errors` names them all.",
-        &["invalid", "plugin_refused"],
+        &["invalid", "plugin_refused", "canary_failed"],
     ),
     (
         429,

@@ -3,6 +3,7 @@
 
 use innkeeper_model::access::Role;
 use innkeeper_model::execution::FailureKind;
+use innkeeper_model::rollout::Capability;
 use innkeeper_model::task::TaskStatus;
 use innkeeper_store::SkipReason;
 use serde::Serialize;
@@ -63,6 +64,7 @@ values! {
     TenantStatusName = {"type": "string", "enum": ["active", "disabled", "deleting"]};
     TokenId = {"type": "string", "format": "uuid"};
     RoleName = {"type": "string", "enum": (Role::ALL.map(Role::as_str))};
+    CapabilityName = {"type": "string", "enum": (Capability::ALL.map(Capability::as_str))};
     Metadata = {"type": ["object", "null"], "description": "What the handler can read of its task."};
     AnyJson = {"description": "Any JSON."};
 }

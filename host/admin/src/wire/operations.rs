@@ -1,11 +1,13 @@
 //! What whoever operates a host is told.
 
 use innkeeper_model::id::Digest;
+use innkeeper_model::rollout;
 use innkeeper_model::sandbox::Admission;
 use innkeeper_runner::{Pruned, RunnerFigures};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::versions::Changes;
 use crate::openapi::values;
 
 /// What the database takes, and what retention has taken out of it since the start.
@@ -32,11 +34,15 @@ impl Database {
 pub(crate) struct Admitted {
     #[schema(value_type = values::Digest)]
     digest: Digest,
+    /// How it would be called.
+    handler: String,
     imports: Vec<String>,
+    changes: Changes,
 }
 
-impl From<Admission> for Admitted {
-    fn from(admission: Admission) -> Self {
-        Self { digest: admission.digest, imports: admission.imports }
+impl Admitted {
+    pub(crate) fn new(admission: Admission, changes: rollout::Changes) -> Self {
+        let Admission { digest, handler, imports } = admission;
+        Self { digest, handler, imports, changes: changes.into() }
     }
 }

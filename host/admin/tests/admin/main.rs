@@ -15,6 +15,7 @@ mod plugins;
 mod preconditions;
 mod registered;
 mod replays;
+mod rollouts;
 mod routes;
 mod schedules;
 mod sockets;

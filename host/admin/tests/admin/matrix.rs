@@ -41,6 +41,8 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("POST", "/v1/plugins/{name}/release", "operator"),
     ("GET", "/v1/plugins/{name}/component", "reader"),
     ("GET", "/v1/plugins/{name}/versions", "reader"),
+    ("GET", "/v1/plugins/{name}/versions/{digest}", "reader"),
+    ("DELETE", "/v1/plugins/{name}/versions/{digest}", "admin"),
     ("POST", "/v1/plugins/{name}/activate", "admin"),
     ("POST", "/v1/plugins/{name}/rollback", "admin"),
     ("GET", "/v1/plugins/{name}/grants", "reader"),

@@ -55,7 +55,11 @@ impl Sandbox for ScriptedSandbox {
             if !component.to_vec().expect("a file").starts_with(b"\0asm") {
                 return Err(Refusal::Invalid("these bytes are not WebAssembly".to_owned()));
             }
-            Ok(Admission { digest: component.digest(), imports: vec!["wasi:io/streams@0.2.0".to_owned()] })
+            let mut imports = vec!["wasi:io/streams@0.2.0".to_owned()];
+            if component.to_vec().expect("a file").ends_with(b"http") {
+                imports.insert(0, "wasi:http/outgoing-handler@0.2.0".to_owned());
+            }
+            Ok(Admission { digest: component.digest(), handler: "plugin".to_owned(), imports })
         })
     }
 

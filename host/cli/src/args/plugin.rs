@@ -1,5 +1,6 @@
 //! `plugin`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,6 +10,7 @@ use innkeeper_model::id::PluginName;
 use serde_json::Value;
 
 use super::plugin_tools::{Build, New, RunPlugin};
+use super::rollout::RolloutArgs;
 
 /// What to do with plugins.
 #[derive(Debug, Subcommand)]
@@ -32,18 +34,16 @@ pub enum PluginVerb {
         name: PluginName,
     },
     /// Make a version the active one, for runs that are recorded from now on.
-    Activate {
-        /// The plugin's name.
-        name: PluginName,
-        /// The version's digest, or enough of its beginning.
-        digest: String,
-    },
+    Activate(Activate),
     /// Make the version that was uploaded before the active one the active one again.
-    Rollback {
+    Rollback(Rollback),
+    /// Delete old versions that nobody needs: neither active, nor named by a task, nor recorded with an unfinished run.
+    Prune {
         /// The plugin's name.
         name: PluginName,
-        /// Another version: its digest, or enough of its beginning.
-        digest: Option<String>,
+        /// How many of those that nobody needs are kept, the latest.
+        #[arg(long, default_value_t = 3, value_name = "N")]
+        keep: usize,
     },
     /// List the plugins.
     List,
@@ -68,10 +68,13 @@ pub enum PluginVerb {
         /// Its name.
         name: PluginName,
     },
-    /// Delete a plugin that no task names.
+    /// Delete a plugin that no task names, or one version of it that nobody needs.
     Delete {
         /// Its name.
         name: PluginName,
+        /// Only this version: its digest, or enough of its beginning.
+        #[arg(long, value_name = "DIGEST")]
+        version: Option<String>,
     },
 }
 
@@ -93,9 +96,36 @@ pub struct Push {
     pub name: PluginName,
     /// The component: a .wasm file, such as `plugin build` makes, or a program for wasm32-wasip1 or -wasip2.
     pub file: PathBuf,
-    /// What it may reach from now on, such as `http=https://api.example.com`; to be given once for each.
-    #[arg(long, value_name = "KIND=WHAT")]
-    pub allow: Vec<GrantText>,
+    /// Only keep it as a version. `plugin activate` makes it the active one later.
+    #[arg(long, conflicts_with_all = ["allow", "without_grants", "migrate", "canary"])]
+    pub no_activate: bool,
+    /// How it takes effect.
+    #[command(flatten)]
+    pub rollout: RolloutArgs,
+}
+
+/// Which version is to be active.
+#[derive(Debug, Args)]
+pub struct Activate {
+    /// The plugin's name.
+    pub name: PluginName,
+    /// The version's digest, or enough of its beginning.
+    pub digest: String,
+    /// How it takes effect.
+    #[command(flatten)]
+    pub rollout: RolloutArgs,
+}
+
+/// Which version is to be active again.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The plugin's name.
+    pub name: PluginName,
+    /// Another version: its digest, or enough of its beginning.
+    pub digest: Option<String>,
+    /// How it takes effect.
+    #[command(flatten)]
+    pub rollout: RolloutArgs,
 }
 
 /// Whom to grant what.
@@ -115,6 +145,14 @@ pub struct GrantText {
     pub list: &'static str,
     /// Its entry there.
     pub entry: String,
+}
+
+/// As it is typed.
+impl fmt::Display for GrantText {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.list == "keyValue" { "kv" } else { self.list };
+        write!(out, "{kind}={}", self.entry)
+    }
 }
 
 impl FromStr for GrantText {

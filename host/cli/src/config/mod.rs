@@ -24,7 +24,6 @@ use innkeeper_store::Durability;
 
 pub(crate) use self::check::check;
 pub use self::file::check_keys;
-pub(crate) use self::file::line_of;
 pub(crate) use self::secret_key::{find as find_secret_key, read as read_secret_key};
 pub use self::settings::{Given, Origin, SETTINGS, Setting, Settings};
 pub use self::telemetry::TelemetryConfig;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use console::style;
 use innkeeper_model::id::{TaskId, TenantId};
+use innkeeper_model::rollout::{Capability, Rollout};
 use innkeeper_model::task_config::TaskConfig;
-use innkeeper_runner::{RunnerError, TaskRunner};
+use innkeeper_runner::{Deployment, RunnerError, TaskRunner};
 
 use super::build::Messages;
 use super::manifest::{Manifest, describe};
@@ -102,22 +103,38 @@ impl Session {
         let project = &self.projects[index];
         let Some(component) = project.component.clone() else { return };
         let (name, former) = (project.manifest.name.clone(), project.digest);
-        match self.runner.push_plugin(&self.tenant, name.clone(), component).await {
-            Ok((plugin, _)) => {
-                self.projects[index].digest = Some(plugin.digest);
+        // The manifest says what it is granted, and nobody else is to be asked.
+        let rollout = Rollout { accepts_denial: true, ..Rollout::default() };
+        let deployment = Deployment { rollout, ..Deployment::default() };
+        match self.runner.deploy(&self.tenant, name.clone(), component.into(), deployment).await {
+            Ok(done) => {
+                let digest = done.version.digest;
+                self.projects[index].digest = Some(digest);
                 self.grant(index).await;
-                if let Some(former) = former.filter(|former| *former != plugin.digest) {
-                    let (new, old) = (plugin.digest.to_string(), former.to_string());
+                if let Some(former) = former.filter(|former| *former != digest) {
+                    let (new, old) = (digest.to_string(), former.to_string());
                     let versions = format!("{}, in place of {}", short_digest(&new), short_digest(&old));
                     self.screen.note(&format!("{} now runs version {versions}", style(name).bold()));
+                    self.tell_needs(index, &done.deployed.changes.newly_needed);
                 } else if former.is_some() && is_rebuilt {
-                    let version = plugin.digest.to_string();
+                    let version = digest.to_string();
                     let version = short_digest(&version);
                     self.screen
                         .note(&format!("{} is as before: version {version} goes on", style(name).bold()));
                 }
             }
             Err(error) => self.screen.note(&problem(&format!("{name}: {error}; {}", self.still(index)))),
+        }
+    }
+
+    /// Tells what a version newly asks for that the manifest does not grant.
+    fn tell_needs(&self, index: usize, newly_needed: &[Capability]) {
+        let Manifest { name, grants, .. } = &self.projects[index].manifest;
+        for kind in newly_needed.iter().filter(|kind| !kind.is_granted(grants)) {
+            let form = kind.form();
+            self.screen.note(&problem(&format!(
+                "{name} asks for `{kind}` now, and [grants] in its innkeeper.toml has none: it is denied ({form})"
+            )));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use innkeeper_model::rollout::Capability;
 use innkeeper_model::sandbox::Refusal;
 use innkeeper_sandbox::Inspection;
 use serde_json::{Value, json};
@@ -11,13 +12,6 @@ use super::sandbox;
 use crate::exit::Failure;
 use crate::output::{Output, bytes, fields, json_text, millis};
 use crate::plugins;
-
-/// Grants by the packages of the interfaces that ask for them, with what a grant looks like.
-const GRANTS: [(&str, &str, &str); 3] = [
-    ("wasi:http/outgoing-handler", "http", "http=https://HOST"),
-    ("wasi:keyvalue/", "keyValue", "kv=BUCKET"),
-    ("wasi:config/", "config", "config=KEY"),
-];
 
 /// Prints what is found in a component's file.
 ///
@@ -52,17 +46,11 @@ fn facts(inspection: &Inspection) -> Value {
         "isCoreModule": inspection.is_core_module,
         "exports": inspection.exports,
         "imports": inspection.imports,
-        "grants": grants(&inspection.imports),
+        "grants": Capability::needed_by(&inspection.imports),
         "sizeBytes": inspection.size_bytes,
         "compiledBytes": inspection.compiled_bytes,
         "compileTimeUs": u64::try_from(inspection.admission_time.as_micros()).unwrap_or(u64::MAX),
     })
-}
-
-/// The kinds of grants without which a component with these imports is denied something.
-fn grants(imports: &[String]) -> Vec<&'static str> {
-    let needs = |prefix: &str| imports.iter().any(|name| name.starts_with(prefix));
-    GRANTS.iter().filter(|(prefix, ..)| needs(prefix)).map(|(_, kind, _)| *kind).collect()
 }
 
 /// The facts as text.
@@ -70,11 +58,8 @@ pub(super) fn describe(facts: &Value) -> String {
     let names = |list: &Value| list.as_array().into_iter().flatten().map(json_text).collect::<Vec<_>>();
     let number = |field: &str| facts[field].as_u64().unwrap_or(0);
     let needed = names(&facts["grants"]);
-    let needed: Vec<&str> = GRANTS
-        .iter()
-        .filter(|(_, kind, _)| needed.iter().any(|name| name == kind))
-        .map(|(.., form)| *form)
-        .collect();
+    let is_needed = |kind: &Capability| needed.iter().any(|name| name == kind.as_str());
+    let needed: Vec<&str> = Capability::ALL.into_iter().filter(is_needed).map(Capability::form).collect();
     let adapted = if facts["isCoreModule"] == true { " (a core module, which the host adapts)" } else { "" };
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     fields(&[
@@ -87,21 +72,4 @@ pub(super) fn describe(facts: &Value) -> String {
         ("size", bytes(number("sizeBytes"))),
         ("compiled", format!("{} in {}", bytes(number("compiledBytes")), millis(number("compileTimeUs")))),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grants_follow_from_imports() {
-        let imports = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        assert_eq!(grants(&imports(&["wasi:http/types@0.2.0", "wasi:cli/stdout@0.2.0"])), [""; 0]);
-        let all = imports(&[
-            "wasi:config/store@0.2.0-draft",
-            "wasi:http/outgoing-handler@0.2.3",
-            "wasi:keyvalue/atomics@0.2.0-draft2",
-        ]);
-        assert_eq!(grants(&all), ["http", "keyValue", "config"]);
-    }
 }

@@ -13,7 +13,7 @@ use innkeeper_sandbox::{SandboxConfig, WasmSandbox};
 pub(crate) use self::build::build;
 pub(crate) use self::create::create;
 pub(crate) use self::inspect::inspect;
-pub(crate) use self::run::run;
+pub(crate) use self::run::{describe_trial, run};
 
 /// A sandbox for one author on their own machine: it compiles in this process.
 fn sandbox() -> anyhow::Result<WasmSandbox> {

@@ -203,6 +203,21 @@ fn parsed(text: &str) -> Value {
 }
 
 fn describe(told: &Value) -> String {
+    let mut text = fields(&rows(told));
+    if !told["repeated"].is_null() {
+        text = format!("{}\n\n{}", text.trim_end(), measure::describe(&told["repeated"]));
+    }
+    text
+}
+
+/// What came of an execution that a server only tried, as text.
+pub(crate) fn describe_trial(trial: &Value) -> String {
+    let mut told = trial.clone();
+    told["status"] = if trial["kind"].is_null() { "success" } else { "failed" }.into();
+    fields(&rows(&told))
+}
+
+fn rows(told: &Value) -> Vec<(&'static str, String)> {
     let list = |name: &str| told[name].as_array().cloned().unwrap_or_default();
     let number = |field: &str| told["receipt"][field].as_u64().unwrap_or(0);
     let mut rows = vec![("status", json_text(&told["status"]))];
@@ -232,11 +247,7 @@ fn describe(told: &Value) -> String {
     rows.push(("time", format!("{}, {} of it computing", millis(number("wallUs")), millis(number("cpuUs")))));
     rows.push(("memory", bytes(number("memoryBytesPeak"))));
     rows.push(("host calls", number("hostCalls").to_string()));
-    let mut text = fields(&rows);
-    if !told["repeated"].is_null() {
-        text = format!("{}\n\n{}", text.trim_end(), measure::describe(&told["repeated"]));
-    }
-    text
+    rows
 }
 
 #[cfg(test)]

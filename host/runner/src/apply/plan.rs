@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::problem::FieldError;
-use innkeeper_store::{PluginPolicy, Preset, StoreError, StoredConfig, TaskFilter};
+use innkeeper_store::{Plugin, PluginPolicy, Preset, StoreError, StoredConfig, TaskFilter};
 
 use crate::config_values::{no_key, problems as value_problems};
 use crate::declaration::{
@@ -114,11 +114,14 @@ impl TaskRunner {
     ) -> Result<Option<PlannedPlugin>, StoreError> {
         let DeclaredPlugin { name, digest, grants, limits } = declared;
         let store = &self.0.store;
-        let before = store.plugin(tenant, &name).await?.map(|plugin| plugin.digest);
+        let stored = store.plugin(tenant, &name).await?;
+        let tag = stored.as_ref().map(Plugin::tag);
+        let before = stored.and_then(|plugin| plugin.digest);
         let policy_before = store.plugin_policy(tenant, &name).await?.unwrap_or_default();
+        let (limits, concurrency) = limits.unwrap_or((policy_before.limits, policy_before.concurrency));
         let policy = PluginPolicy {
-            limits: limits.unwrap_or(policy_before.limits),
-            concurrency: policy_before.concurrency,
+            limits,
+            concurrency,
             grants: grants.unwrap_or_else(|| policy_before.grants.clone()),
         };
         if before == Some(digest) && policy == policy_before {
@@ -133,7 +136,7 @@ impl TaskRunner {
         } else {
             PlannedVersion::Missing
         };
-        Ok(Some(PlannedPlugin { name, before, digest, version, policy_before, policy }))
+        Ok(Some(PlannedPlugin { name, tag, before, digest, version, policy_before, policy }))
     }
 
     async fn has_version(

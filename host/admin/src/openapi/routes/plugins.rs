@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::super::bodies::{GrantsConfig, GrantsPatch, PluginLimitsConfig, VersionConfig};
 use super::Draft;
-use crate::dry_run::DryRun;
 use crate::grants::Answer as Grants;
 use crate::limits::PluginLimits;
 use crate::paging::PageQuery;
-use crate::wire::{Admitted, Plugin, Released, Version};
+use crate::rollouts::UploadQuery;
+use crate::wire::{Admitted, Plugin, Released, RolledOut, Version, VersionState};
 
 const PLUGINS: &str = "plugins";
 const WASM: &str = "application/wasm";
@@ -25,7 +25,7 @@ fn versions(draft: &mut Draft) {
         .query::<PageQuery>()
         .lists::<Plugin>("A page of plugins.")
         .done();
-    let taken = json!({"anyOf": [draft.schema::<Plugin>(), draft.schema::<Admitted>()]});
+    let taken = json!({"anyOf": [draft.schema::<RolledOut>(), draft.schema::<Admitted>()]});
     draft
         .operation(
             PLUGINS,
@@ -33,17 +33,24 @@ fn versions(draft: &mut Draft) {
             "uploadPlugin",
             "Uploads a component, and makes it the plugin's active version.",
         )
+        .more(
+            "A version that reaches for what the active one does not is not activated before somebody has said what it may \
+             have: see `allow` and `withoutGrants`. Compiling may take a while: who prefers `respond-async` is answered with \
+             202 after so many seconds as `wait` says, and reads at `Location` what the upload comes to.",
+        )
+        .header("Prefer", "`respond-async, wait=SECONDS`: do not wait longer for the end of the upload.")
         .content(WASM, json!({"type": "string", "contentMediaType": WASM}), true)
-        .query::<DryRun>()
+        .query::<UploadQuery>()
         .conditional(true)
-        .answers::<Plugin>(201, "It is active now.")
+        .answers::<RolledOut>(201, "It is stored now, or active now.")
         .answers_with(
             200,
-            "It was active already; or in a dry run, it would be taken.",
+            "Nothing has changed; or in a dry run, it would be taken.",
             "application/json",
             taken,
         )
         .tagged()
+        .answers::<VersionState>(202, "It goes on.")
         .located()
         .problems(&[400, 415])
         .done();
@@ -85,12 +92,32 @@ fn earlier_versions(draft: &mut Draft) {
     draft
         .operation(
             PLUGINS,
+            ("get", "/v1/plugins/{name}/versions/{digest}"),
+            "getVersion",
+            "Shows a version, or how far its upload has come.",
+        )
+        .query::<()>()
+        .answers::<VersionState>(200, "How far it has come.")
+        .done();
+    draft
+        .operation(
+            PLUGINS,
+            ("delete", "/v1/plugins/{name}/versions/{digest}"),
+            "deleteVersion",
+            "Deletes a version that is not active, and that no task names and no unfinished run was recorded with.",
+        )
+        .answers_nothing(204, "It is gone.")
+        .problems(&[409])
+        .done();
+    draft
+        .operation(
+            PLUGINS,
             ("post", "/v1/plugins/{name}/activate"),
             "activateVersion",
             "Makes a version the active one.",
         )
         .body::<VersionConfig>(true)
-        .answers::<Plugin>(200, "The plugin.")
+        .answers::<RolledOut>(200, "The plugin.")
         .done();
     draft
         .operation(
@@ -100,7 +127,7 @@ fn earlier_versions(draft: &mut Draft) {
             "Makes a version the active one again: the one that is named, or else the one before.",
         )
         .body::<VersionConfig>(false)
-        .answers::<Plugin>(200, "The plugin.")
+        .answers::<RolledOut>(200, "The plugin.")
         .problems(&[409])
         .done();
 }
