@@ -5,6 +5,7 @@ mod components;
 mod configuration;
 mod crash;
 mod data_commands;
+mod dev;
 mod effects;
 mod egress;
 mod egress_limits;

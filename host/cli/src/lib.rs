@@ -24,6 +24,7 @@ pub mod dev;
 
 mod apply;
 mod backup;
+mod build;
 mod client;
 mod configuration;
 mod events;
