@@ -24,6 +24,11 @@ export class Retry extends Error {
 /** The work can never succeed: the run ends as failed at once. */
 export class Permanent extends Error {}
 
+/** An event was refused: its name or its data cannot be, or there are too many. It has no effect. */
+export class PublishError extends Error {
+  name = 'PublishError';
+}
+
 /**
  * Makes the plugin's handler of a function of the event's name (`undefined` if there is none) and whatever JSON came along.
  * What it returns, or what its promise comes to, is the output, if it is not `undefined`. What it throws is a failure that
@@ -70,9 +75,13 @@ export function metadata() {
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-/** Publishes an event, which takes place if the execution succeeds. Throws if it is refused, and says why. */
+/** Publishes an event, which takes place if the execution succeeds. Throws a `PublishError` if it is refused. */
 export function publish(event, data) {
-  asked(() => publishText(event, data === undefined ? undefined : JSON.stringify(data)));
+  try {
+    publishText(event, data === undefined ? undefined : JSON.stringify(data));
+  } catch (error) {
+    throw new PublishError(error?.payload?.val ?? String(error));
+  }
 }
 
 const at = (level) => (message) => hostLog(level, '', String(message));

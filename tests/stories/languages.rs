@@ -103,8 +103,10 @@ fn use_everything(files: &[(&str, &str)]) -> (TestHost, HttpServer, Value) {
     let file = build(folder.path(), &folder, &["http", "keyValue", "config"]);
     let http = format!("http={}", server.url());
     let granted = ["--allow", "kv=state", "--allow", "config=url", "--allow", "config=other", "--allow", &http];
-    host.client(&[&["plugin", "push", "everything", &file], &granted[..]].concat());
-    host.client(&["config", "set", "url", &server.url()]);
+    let pushed = host.client(&[&["plugin", "push", "everything", &file], &granted[..]].concat());
+    assert!(pushed.contains("pushed"), "{pushed}");
+    let set = host.client(&["config", "set", "url", &server.url()]);
+    assert!(set.contains("url is set"), "{set}");
     let execution = host.run_once(&json!({"id": "everything", "plugin": "everything"}), &Value::Null);
     assert_eq!(execution["status"], "success", "{execution}");
     let output = execution["output"].clone();
@@ -129,6 +131,7 @@ fn assert_everything_was_used(host: &TestHost, server: &HttpServer, output: &Val
     let text = |place: &Value| place.as_str().unwrap_or_default().to_owned();
     assert!(text(&output["refused"][0][1]).contains("plugin allow NAME kv=theirs"), "{output}");
     assert!(text(&output["refused"][1][1]).contains("names no event"), "{output}");
+    assert_eq!(output["refused"][1][0], "PublishError", "{output}");
     assert_eq!((&output["busy"][0], &output["busy"][2]), (&json!("Retry"), &json!(7)), "{output}");
     assert!(text(&output["busy"][1]).contains("/busy answered 503: busy"), "{output}");
     assert_eq!(host.client(&["kv", "get", "state", "visits"]), "5");

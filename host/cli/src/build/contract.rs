@@ -30,7 +30,9 @@ pub(super) fn files(imports: &BTreeSet<String>) -> Vec<(String, String)> {
 fn world(imports: &BTreeSet<String>) -> String {
     let mut text = format!("world {WORLD} {{\n");
     for import in imports {
-        let _ = writeln!(text, "    import {import};");
+        // What is in the package itself must not be named as if it came from elsewhere.
+        let own = import.strip_prefix("innkeeper:plugin/").and_then(|name| name.split('@').next());
+        let _ = writeln!(text, "    import {};", own.unwrap_or(import));
     }
     text + "    export handler;\n}\n"
 }
@@ -41,12 +43,12 @@ mod tests {
 
     #[test]
     fn a_world_has_what_a_project_needs_and_nothing_else() {
-        let imports = BTreeSet::from(["wasi:logging/logging".to_owned(), "context".to_owned()]);
+        let imports = ["wasi:logging/logging", "innkeeper:plugin/context@0.1.0", "events"].map(str::to_owned).into();
         let files = files(&imports);
         let world = &files.iter().find(|(path, _)| path == "project.wit").expect("a world").1;
         assert_eq!(
             world,
-            "world project {\n    import context;\n    import wasi:logging/logging;\n    export handler;\n}\n"
+            "world project {\n    import events;\n    import context;\n    import wasi:logging/logging;\n    export handler;\n}\n"
         );
     }
 }
