@@ -38,8 +38,9 @@ fn several_plugins_are_swapped_as_they_are_saved_and_a_failing_build_is_survived
     let variables = [("CARGO_NET_OFFLINE", "true"), ("CARGO_TARGET_DIR", target.as_str())];
     let mut dev = Dev::start(&[&first, &second], &variables);
     let ada = json!({"name": "Ada"});
-    let greeting =
-        |dev: &Dev, name: &str| dev.output_of(name, &format!("{name}:arrived"), &ada).as_str().map(str::to_owned);
+    let greeting = |dev: &Dev, name: &str| {
+        dev.output_of(name, &format!("{name}:arrived"), &ada).as_str().map(str::to_owned)
+    };
     assert_eq!(greeting(&dev, "first").as_deref(), Some("Hello, Ada!"));
     assert_eq!(greeting(&dev, "second").as_deref(), Some("Hello, Ada!"));
 

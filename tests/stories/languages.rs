@@ -102,7 +102,8 @@ fn use_everything(files: &[(&str, &str)]) -> (TestHost, HttpServer, Value) {
     let host = TestHost::start_with(&crate::egress::ALLOW_LOOPBACK);
     let file = build(folder.path(), &folder, &["http", "keyValue", "config"]);
     let http = format!("http={}", server.url());
-    let granted = ["--allow", "kv=state", "--allow", "config=url", "--allow", "config=other", "--allow", &http];
+    let granted =
+        ["--allow", "kv=state", "--allow", "config=url", "--allow", "config=other", "--allow", &http];
     let pushed = host.client(&[&["plugin", "push", "everything", &file], &granted[..]].concat());
     assert!(pushed.contains("pushed"), "{pushed}");
     let set = host.client(&["config", "set", "url", &server.url()]);
@@ -164,7 +165,10 @@ fn a_javascript_plugin_uses_every_capability() {
 fn dev_builds_and_swaps_what_is_written_in_scripts() {
     let folder = TempDir::new().expect("a folder");
     let project = |name: &str, lang: &str| {
-        let made = Command::new(binary()).current_dir(&folder).args(["plugin", "new", name, "--lang", lang]).status();
+        let made = Command::new(binary())
+            .current_dir(&folder)
+            .args(["plugin", "new", name, "--lang", lang])
+            .status();
         assert!(made.expect("the binary starts").success());
         let project = folder.path().join(name);
         change(&project.join("innkeeper.toml"), "guest:", &format!("{name}:"));

@@ -98,7 +98,8 @@ fn repeated_runs_are_measured() {
 #[test]
 fn a_run_reads_the_configuration_that_it_is_given() {
     let data = r#"{"keys": ["greeting", "other"], "show": "output"}"#;
-    let run = |more: &[&str]| here(&[&["plugin", "run", READ_CONFIG, "--data", data, "--json"], more].concat());
+    let run =
+        |more: &[&str]| here(&[&["plugin", "run", READ_CONFIG, "--data", data, "--json"], more].concat());
     let told = json_of(&run(&["--config", "greeting=Good day=yes"]));
     assert_eq!(told["output"], json!({"values": ["Good day=yes", null]}), "{told}");
     assert!(told["logs"][0]["message"].as_str().is_some_and(|line| line.contains("other")), "{told}");

@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn a_world_has_what_a_project_needs_and_nothing_else() {
-        let imports = ["wasi:logging/logging", "innkeeper:plugin/context@0.1.0", "events"].map(str::to_owned).into();
+        let imports =
+            ["wasi:logging/logging", "innkeeper:plugin/context@0.1.0", "events"].map(str::to_owned).into();
         let files = files(&imports);
         let world = &files.iter().find(|(path, _)| path == "project.wit").expect("a world").1;
         assert_eq!(

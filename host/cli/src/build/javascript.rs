@@ -35,7 +35,8 @@ pub(super) async fn build(directory: &Path, messages: Messages) -> Result<Built,
     let mut said = BUNDLER.run(directory, &arguments, messages).await?;
     let needs: Needs = serde_json::from_slice(&made(&workshop, "needs.json")?).context("needs.json")?;
     lay_out(directory, &under_wit(contract::files(&needs.imports)))?;
-    let mut arguments = vec![".innkeeper/bundle.js", "--wit", ".innkeeper/wit", "--world-name", contract::WORLD];
+    let mut arguments =
+        vec![".innkeeper/bundle.js", "--wit", ".innkeeper/wit", "--world-name", contract::WORLD];
     // With `fetch-event` a component would answer web requests besides, and could not be told from one that means to.
     arguments.extend(["--out", ".innkeeper/plugin.wasm", "--disable", "fetch-event"]);
     if !needs.fetches {

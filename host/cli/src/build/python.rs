@@ -20,11 +20,8 @@ pub(crate) const HELPER: [(&str, &str); 8] = [
     ("innkeeper/testing.py", include_str!("../../../../sdk/python/innkeeper/testing.py")),
 ];
 
-const COMPILER: Tool = Tool {
-    name: "componentize-py",
-    folder: ".venv/bin",
-    remedy: "pip install componentize-py==0.25.1",
-};
+const COMPILER: Tool =
+    Tool { name: "componentize-py", folder: ".venv/bin", remedy: "pip install componentize-py==0.25.1" };
 /// What every handler has.
 const IMPORTS: [&str; 3] = ["context", "events", "wasi:logging/logging"];
 /// What comes with each module of the helper package.
@@ -126,7 +123,10 @@ mod tests {
             ("import innkeeper\nimport json", &[][..]),
             ("from innkeeper import kv", &["kv"]),
             ("x = 1\n    from innkeeper import Retry, http as web  # kv", &["Retry", "as", "http", "web"]),
-            ("from innkeeper import (  # both\n    kv,\n    http,  # not config\n)\nconfig = 1", &["http", "kv"]),
+            (
+                "from innkeeper import (  # both\n    kv,\n    http,  # not config\n)\nconfig = 1",
+                &["http", "kv"],
+            ),
             ("import json, innkeeper.kv as store", &["kv"]),
             ("from innkeeper.config import require", &["config"]),
             ("from innkeepers import kv\nimport innkeeper_kv\nkv = important", &[]),

@@ -139,7 +139,8 @@ fn classify(directory: &Path, language: Language, path: &Path, is_folder: bool) 
 fn is_script(path: &Path, is_folder: bool, extensions: &[&str]) -> bool {
     let mut parts = path.iter().map(|part| part.to_string_lossy());
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let has_extension = extensions.iter().any(|extension| path.extension().is_some_and(|own| own == *extension));
+    let has_extension =
+        extensions.iter().any(|extension| path.extension().is_some_and(|own| own == *extension));
     let is_test = name.starts_with("test_") || name.ends_with("_test.py") || name.ends_with(".test.js");
     (is_folder || (has_extension && !is_test && !is_scratch(path))) && !parts.any(|part| is_foreign(&part))
 }
