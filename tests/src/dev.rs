@@ -41,7 +41,7 @@ impl Dev {
         read(process.stderr.take().expect("standard error is piped"), sender);
         let mut dev = Self { process, screen, shown: Vec::new(), url: String::new() };
         let line = dev.wait_for("innkeeper at http://");
-        dev.url = line.split_whitespace().last().expect("a URL").to_owned();
+        line.split_whitespace().last().expect("a URL").clone_into(&mut dev.url);
         dev.wait_for("Ctrl-C stops");
         dev
     }

@@ -46,8 +46,8 @@ pub(crate) async fn dev(args: DevArgs) -> Result<(), Failure> {
     telemetry::start("warn", LogFormat::Text).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let mut projects = project::open(&args.directories).map_err(Failure::Usage)?;
-    let watched = projects.iter().map(|project| (project.directory.clone(), project.language));
-    let mut watcher = Watcher::start(watched.collect())?;
+    let folders = projects.iter().map(|project| (project.directory.clone(), project.language));
+    let mut watcher = Watcher::start(folders.collect())?;
     tokio::select! {
         () = signals.next() => return Ok(()),
         built = build_first(&mut projects) => built?,

@@ -42,9 +42,9 @@ impl Watcher {
     /// A folder cannot be watched.
     pub(super) fn start(projects: Vec<Watched>) -> anyhow::Result<Self> {
         let (sender, changes) = mpsc::unbounded_channel();
-        let watched = projects.clone();
+        let known = projects.clone();
         let system = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            for change in event.iter().flat_map(|event| changed(event, &watched)) {
+            for change in event.iter().flat_map(|event| changed(event, &known)) {
                 // Nobody listens any more once the host stops.
                 let _ = sender.send(change);
             }
