@@ -63,6 +63,13 @@ pub fn require(key: &str) -> Result<String, Failure> {
 }
 
 /// The configuration cannot be read. The message says why.
+///
+/// ```
+/// use innkeeper_sdk::config;
+///
+/// let error = config::Error("the disk is gone".to_owned());
+/// assert_eq!(error.to_string(), "the configuration cannot be read: the disk is gone");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(pub String);
 

@@ -57,6 +57,11 @@ pub fn traceparent() -> Option<String> {
 }
 
 /// One attempt of one run of a task. Times are RFC 3339 in UTC, such as `2025-09-01T15:00:00.000Z`.
+///
+/// ```
+/// let key = innkeeper_sdk::context::current().run_id;
+/// assert_eq!(key, innkeeper_sdk::context::current().run_id);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
     /// The run: the same for each of its attempts, and so the key for making work idempotent.
@@ -85,12 +90,25 @@ pub struct Execution {
 
 impl Execution {
     /// When this attempt started, in whole seconds since 1970.
+    ///
+    /// ```
+    /// let execution = innkeeper_sdk::context::current();
+    /// assert_eq!(execution.started_at, "2025-09-01T15:00:00.000Z");
+    /// assert_eq!(execution.started_at_seconds(), 1_756_738_800);
+    /// ```
     #[must_use]
     pub fn started_at_seconds(&self) -> i64 {
         calendar::seconds(&self.started_at).unwrap_or(0)
     }
 
     /// Whether the run ends with this attempt even if it fails in a way that may be tried again.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{context, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().attempt(2).max_attempts(3);
+    /// assert!(!scenario.enter(|| context::current().is_last_attempt()).result);
+    /// ```
     #[must_use]
     pub fn is_last_attempt(&self) -> bool {
         self.attempt >= self.max_attempts

@@ -9,6 +9,13 @@ use crate::{Failure, json};
 ///
 /// Implemented for every function and closure of that form, never by hand. `Arguments` tells the two forms
 /// apart.
+///
+/// ```
+/// use innkeeper_sdk::Handler;
+///
+/// let echo = |event: Option<&str>, data: u8| Ok::<_, String>(format!("{event:?} {data}"));
+/// assert_eq!(echo.call(None, Some("7")), Ok(Some("\"None 7\"".to_owned())));
+/// ```
 pub trait Handler<'event, Arguments> {
     /// Calls the handler with the event's name and the data as JSON text.
     ///
@@ -36,6 +43,13 @@ where
 }
 
 /// How a handler may take the name of the event that started the run.
+///
+/// ```
+/// use innkeeper_sdk::EventArgument;
+///
+/// assert_eq!(<Option<&str>>::from_event(None), Ok(None));
+/// assert!(<&str>::from_event(None).is_err());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take the event as `{Self}`",
     label = "not a form of the event's name",
@@ -79,6 +93,13 @@ impl EventArgument<'_> for String {
 /// What a handler may give back: nothing, or a `Result` of something that can be written as JSON.
 ///
 /// A value that is written as `null`, such as `()` or `None`, is no output.
+///
+/// ```
+/// use innkeeper_sdk::Output;
+///
+/// assert_eq!(Ok::<_, String>([1, 2]).into_output(), Ok(Some("[1,2]".to_owned())));
+/// assert_eq!(().into_output(), Ok(None));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a handler cannot give back `{Self}`",
     label = "not a handler's result",

@@ -30,6 +30,12 @@ pub fn publish(event: &str, data: &impl Serialize) -> Result<(), PublishError> {
 }
 
 /// Why an event was refused. Each message says what was wrong.
+///
+/// ```
+/// use innkeeper_sdk::events::{self, PublishError};
+///
+/// assert!(matches!(events::publish("two words", &()), Err(PublishError::InvalidName(_))));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishError {
     /// The name is not 1 to 200 bytes without white space, control characters and `*`.

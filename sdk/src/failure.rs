@@ -33,21 +33,45 @@ pub enum Failure {
 
 impl Failure {
     /// A failure that may be tried again, with a message for people.
+    ///
+    /// ```
+    /// let failure = innkeeper_sdk::Failure::retry("the queue is full");
+    /// assert_eq!(failure.message(), "the queue is full");
+    /// ```
     pub fn retry(message: impl Display) -> Self {
         Self::Retry(text(message))
     }
 
     /// A failure that may be tried again once `delay` has passed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use innkeeper_sdk::Failure;
+    ///
+    /// let failure = Failure::retry_after(Duration::from_secs(30), "busy");
+    /// assert_eq!(failure, Failure::RetryAfter(Duration::from_secs(30), "busy".to_owned()));
+    /// ```
     pub fn retry_after(delay: Duration, message: impl Display) -> Self {
         Self::RetryAfter(delay, text(message))
     }
 
     /// A failure that must not be tried again.
+    ///
+    /// ```
+    /// use innkeeper_sdk::Failure;
+    ///
+    /// assert_eq!(Failure::permanent("no such user"), Failure::Permanent("no such user".to_owned()));
+    /// ```
     pub fn permanent(message: impl Display) -> Self {
         Self::Permanent(text(message))
     }
 
     /// The message for people.
+    ///
+    /// ```
+    /// assert_eq!(innkeeper_sdk::Failure::permanent("no such user").message(), "no such user");
+    /// ```
     #[must_use]
     pub fn message(&self) -> &str {
         match self {

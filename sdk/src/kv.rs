@@ -53,6 +53,14 @@ pub fn open(name: &str) -> Result<Bucket, Error> {
 }
 
 /// An open bucket. Keys are 1 to 256 bytes of text without control characters, values at most 1 MiB.
+///
+/// ```
+/// # let report = innkeeper_sdk::testing::Scenario::new().enter(|| {
+/// let bucket = innkeeper_sdk::kv::open("state")?;
+/// bucket.set("seen", "yes")
+/// # });
+/// # assert_eq!(report.result, Ok(()));
+/// ```
 #[derive(Debug)]
 pub struct Bucket {
     handle: host::Handle,
@@ -304,6 +312,12 @@ impl Bucket {
 }
 
 /// Why the store did not do it. Each message says what was wrong.
+///
+/// ```
+/// use innkeeper_sdk::kv;
+///
+/// assert!(matches!(kv::open("no bucket"), Err(kv::Error::NoSuchBucket(_))));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// No bucket can have this name.

@@ -17,11 +17,24 @@ pub use crate::{critical, debug, error, info, trace, warn};
 /// path there.
 ///
 /// Logging never fails: what does not fit in the host's limits is counted and left out.
+///
+/// ```
+/// use innkeeper_sdk::log::{self, Level};
+///
+/// log::write(Level::Warn, "shop", "3 left");
+/// ```
 pub fn write(level: Level, context: &str, message: &str) {
     host::log(level, context, message);
 }
 
 /// How much a message matters, from least to most.
+///
+/// ```
+/// use innkeeper_sdk::log::Level;
+///
+/// assert!(Level::Debug < Level::Error);
+/// assert_eq!(Level::Warn.to_string(), "warn");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// The flow of control and the values along it.
@@ -52,6 +65,10 @@ impl fmt::Display for Level {
 }
 
 /// Logs at [`Level::Trace`](crate::log::Level::Trace); takes what `format!` takes.
+///
+/// ```
+/// innkeeper_sdk::log::trace!("{} left", 3);
+/// ```
 #[macro_export]
 macro_rules! trace {
     ($($message:tt)+) => {
@@ -60,6 +77,10 @@ macro_rules! trace {
 }
 
 /// Logs at [`Level::Debug`](crate::log::Level::Debug); takes what `format!` takes.
+///
+/// ```
+/// innkeeper_sdk::log::debug!("{} left", 3);
+/// ```
 #[macro_export]
 macro_rules! debug {
     ($($message:tt)+) => {
@@ -68,6 +89,10 @@ macro_rules! debug {
 }
 
 /// Logs at [`Level::Info`](crate::log::Level::Info); takes what `format!` takes.
+///
+/// ```
+/// innkeeper_sdk::log::info!("{} left", 3);
+/// ```
 #[macro_export]
 macro_rules! info {
     ($($message:tt)+) => {
@@ -76,6 +101,10 @@ macro_rules! info {
 }
 
 /// Logs at [`Level::Warn`](crate::log::Level::Warn); takes what `format!` takes.
+///
+/// ```
+/// innkeeper_sdk::log::warn!("{} left", 3);
+/// ```
 #[macro_export]
 macro_rules! warn {
     ($($message:tt)+) => {
@@ -84,6 +113,10 @@ macro_rules! warn {
 }
 
 /// Logs at [`Level::Error`](crate::log::Level::Error); takes what `format!` takes.
+///
+/// ```
+/// innkeeper_sdk::log::error!("{} left", 3);
+/// ```
 #[macro_export]
 macro_rules! error {
     ($($message:tt)+) => {
@@ -92,6 +125,10 @@ macro_rules! error {
 }
 
 /// Logs at [`Level::Critical`](crate::log::Level::Critical); takes what `format!` takes.
+///
+/// ```
+/// innkeeper_sdk::log::critical!("{} left", 3);
+/// ```
 #[macro_export]
 macro_rules! critical {
     ($($message:tt)+) => {

@@ -28,6 +28,9 @@
 pub(crate) mod config;
 #[cfg(feature = "kv")]
 pub(crate) mod kv;
+mod report;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 
@@ -42,6 +45,7 @@ use crate::{Failure, json};
 
 #[cfg(feature = "kv")]
 pub use self::kv::KeyWrite;
+pub use self::report::{LogLine, PublishedEvent, Report};
 
 thread_local! {
     static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) };
@@ -49,6 +53,13 @@ thread_local! {
 
 /// What a handler finds when it is called: an event, data, an execution. Tests on other threads have their
 /// own.
+///
+/// ```
+/// use innkeeper_sdk::{context, testing::Scenario};
+///
+/// let report = Scenario::new().attempt(2).enter(|| context::current().attempt);
+/// assert_eq!(report.result, 2);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Scenario {
     execution: Execution,
@@ -66,6 +77,12 @@ pub struct Scenario {
 
 impl Scenario {
     /// The first and only attempt of a run that a person started: no event, no data, no metadata.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{context, testing::Scenario};
+    ///
+    /// assert_eq!(Scenario::new().enter(|| context::current().attempt).result, 1);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         let execution = Execution {
@@ -97,6 +114,14 @@ impl Scenario {
     }
 
     /// The run was started by an event of this name.
+    ///
+    /// ```
+    /// use innkeeper_sdk::testing::Scenario;
+    /// use serde_json::{Value, json};
+    ///
+    /// let name = |event: String, _: Value| Ok::<_, String>(event);
+    /// assert_eq!(Scenario::new().event("user:seen").run(name).result, Ok(Some(json!("user:seen"))));
+    /// ```
     #[must_use]
     pub fn event(mut self, name: &str) -> Self {
         self.event = Some(name.to_owned());
@@ -104,6 +129,14 @@ impl Scenario {
     }
 
     /// The run has this data, written as JSON.
+    ///
+    /// ```
+    /// use innkeeper_sdk::testing::Scenario;
+    /// use serde_json::json;
+    ///
+    /// let sum = |_: Option<&str>, data: Vec<u32>| Ok::<_, String>(data.iter().sum::<u32>());
+    /// assert_eq!(Scenario::new().data(&[1, 2]).run(sum).result, Ok(Some(json!(3))));
+    /// ```
     ///
     /// # Panics
     /// If it cannot be written as JSON.
@@ -115,6 +148,13 @@ impl Scenario {
 
     /// The task has this metadata, written as JSON.
     ///
+    /// ```
+    /// use innkeeper_sdk::{context, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().metadata(&[1, 2]);
+    /// assert_eq!(scenario.enter(context::metadata::<Vec<u8>>).result, Ok(vec![1, 2]));
+    /// ```
+    ///
     /// # Panics
     /// If it cannot be written as JSON.
     #[must_use]
@@ -125,6 +165,12 @@ impl Scenario {
     }
 
     /// This is the attempt of that number, from 1.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{context, testing::Scenario};
+    ///
+    /// assert_eq!(Scenario::new().attempt(2).enter(|| context::current().attempt).result, 2);
+    /// ```
     #[must_use]
     pub fn attempt(mut self, attempt: u32) -> Self {
         self.execution.attempt = attempt;
@@ -133,6 +179,13 @@ impl Scenario {
     }
 
     /// The run may have that many attempts.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{context, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().max_attempts(3);
+    /// assert!(!scenario.enter(|| context::current().is_last_attempt()).result);
+    /// ```
     #[must_use]
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.execution.max_attempts = max_attempts;
@@ -140,6 +193,13 @@ impl Scenario {
     }
 
     /// The run was started by a schedule and due at this time: RFC 3339 in UTC.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{context, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().scheduled_at("2025-09-01T15:00:00.000Z");
+    /// assert!(scenario.enter(|| context::current().scheduled_at.is_some()).result);
+    /// ```
     #[must_use]
     pub fn scheduled_at(mut self, time: &str) -> Self {
         self.execution.scheduled_at = Some(time.to_owned());
@@ -154,6 +214,13 @@ impl Scenario {
     }
 
     /// The rest of the execution, as `change` leaves it.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{context, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().execution(|execution| execution.tenant = "acme".to_owned());
+    /// assert_eq!(scenario.enter(|| context::current().tenant).result, "acme");
+    /// ```
     #[must_use]
     pub fn execution(mut self, change: impl FnOnce(&mut Execution)) -> Self {
         change(&mut self.execution);
@@ -161,6 +228,15 @@ impl Scenario {
     }
 
     /// The host refuses every event with this error.
+    ///
+    /// ```
+    /// use innkeeper_sdk::events::{self, PublishError};
+    /// use innkeeper_sdk::testing::Scenario;
+    ///
+    /// let full = PublishError::TooMany("at most 100".to_owned());
+    /// let scenario = Scenario::new().refuse_events(full.clone());
+    /// assert_eq!(scenario.enter(|| events::publish("user:seen", &())).result, Err(full));
+    /// ```
     #[must_use]
     pub fn refuse_events(mut self, error: PublishError) -> Self {
         self.refusal = Some(error);
@@ -170,6 +246,12 @@ impl Scenario {
     /// Calls a handler as the host would: with this event and with this data as JSON text.
     ///
     /// The report has the output as JSON and no effects, such as events, if the handler failed.
+    ///
+    /// ```
+    /// use innkeeper_sdk::testing::Scenario;
+    ///
+    /// assert_eq!(Scenario::new().run(|| {}).result, Ok(None));
+    /// ```
     ///
     /// # Panics
     /// If the handler does.
@@ -193,6 +275,13 @@ impl Scenario {
 
     /// Does `work` in this scenario, and reports every event it asked for. For calling a handler as a plain
     /// function, or a part of one; event and data of the scenario play no part.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{events, testing::Scenario};
+    ///
+    /// let report = Scenario::new().enter(|| events::publish("user:seen", &7));
+    /// assert_eq!((report.result, report.events.len()), (Ok(()), 1));
+    /// ```
     ///
     /// # Panics
     /// If `work` does.
@@ -218,43 +307,6 @@ impl Default for Scenario {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What came of a scenario.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Report<T> {
-    /// What the handler gave back.
-    pub result: T,
-    /// The events it published, in order.
-    pub events: Vec<PublishedEvent>,
-    /// What it logged, in order.
-    pub logs: Vec<LogLine>,
-    /// The HTTP requests it made, in order.
-    #[cfg(feature = "http")]
-    pub requests: Vec<crate::http::SentRequest>,
-    /// What it wrote to the key-value store, by bucket and key, once for each key.
-    #[cfg(feature = "kv")]
-    pub writes: Vec<KeyWrite>,
-}
-
-/// An event that a handler published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishedEvent {
-    /// Its name.
-    pub event: String,
-    /// Its data as JSON text; `None` if it has none.
-    pub data: Option<String>,
-}
-
-/// A message that a handler logged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// How much it matters.
-    pub level: Level,
-    /// What it belongs to: the module's path, if a macro of [`log`](crate::log) wrote it.
-    pub context: String,
-    /// The message.
-    pub message: String,
 }
 
 /// A scenario that is being played, and what came of it so far.
@@ -326,64 +378,4 @@ pub(crate) fn log(level: Level, context: &str, message: &str) {
             stage.logs.push(LogLine { level, context: context.to_owned(), message: message.to_owned() });
         }
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use std::panic::catch_unwind;
-
-    use serde_json::json;
-
-    use super::*;
-    use crate::{context, events, log};
-
-    fn publish_then_fail(event: &str, fail: bool) -> Result<(), Failure> {
-        events::publish(event, &1)?;
-        if fail { Err(Failure::retry("later")) } else { Ok(()) }
-    }
-
-    #[test]
-    fn a_failed_handler_has_published_nothing() {
-        let scenario = Scenario::new().event("a:b");
-        let failed = scenario.clone().data(&true).run(publish_then_fail);
-        assert_eq!((failed.result, failed.events), (Err(Failure::retry("later")), vec![]));
-        let succeeded = scenario.clone().data(&false).run(publish_then_fail);
-        assert_eq!((succeeded.result, succeeded.events.len()), (Ok(None), 1));
-        assert_eq!(scenario.enter(|| publish_then_fail("a:b", true)).events.len(), 1);
-    }
-
-    #[test]
-    fn the_execution_is_as_described() {
-        let scenario = Scenario::new()
-            .attempt(2)
-            .scheduled_at("2025-09-01T00:00:00.000Z")
-            .metadata(&json!({"a": 1}))
-            .execution(|execution| execution.tenant = "acme".to_owned());
-        let execution = scenario.enter(context::current).result;
-        assert_eq!((execution.attempt, execution.max_attempts), (2, 2));
-        assert_eq!(execution.scheduled_at.as_deref(), Some("2025-09-01T00:00:00.000Z"));
-        assert_eq!(execution.metadata.as_deref(), Some(r#"{"a":1}"#));
-        assert_eq!(execution.tenant, "acme");
-    }
-
-    #[test]
-    fn names_are_checked_as_the_host_checks_them() {
-        let publish = |name: &str| events::publish(name, &()).is_ok();
-        assert!(publish("user:logged_in") && publish(&"x".repeat(200)));
-        for bad in ["", "user:*", "two words", "tab\t", &"x".repeat(201)] {
-            assert!(!publish(bad), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_scenario_ends_with_its_work() {
-        let outer = Scenario::new().attempt(5).enter(|| {
-            let panicked = catch_unwind(|| Scenario::new().attempt(7).enter(|| panic!("for the test")));
-            log::info!("back in attempt {}", context::current().attempt);
-            panicked.is_err()
-        });
-        assert!(outer.result);
-        assert_eq!(outer.logs[0].message, "back in attempt 5");
-        assert_eq!(context::current().attempt, 1);
-    }
 }

@@ -7,6 +7,7 @@ mod configuration;
 mod crash;
 mod data_commands;
 mod declarations;
+mod dev;
 mod doctor;
 mod documentation;
 mod effects;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::components::{
-    BE_A_PROGRAM_FOR_WASIP1, FAIL_UNTIL, FETCH, IMPORT_UNKNOWN, PUBLISH, SERVE_A_REQUEST,
+    BE_A_PROGRAM_FOR_WASIP1, FAIL_UNTIL, FETCH, IMPORT_UNKNOWN, PUBLISH, READ_CONFIG, SERVE_A_REQUEST,
 };
 
 fn innkeeper(folder: &Path, arguments: &[&str]) -> Output {
@@ -38,6 +38,7 @@ fn inspect_says_what_a_component_is_and_needs() {
         let found = json_of(&here(&["plugin", "inspect", component, "--json"]));
         assert_eq!((&found["handler"], &found["isCoreModule"]), (&json!(handler), &json!(core)), "{found}");
         assert_eq!(found["grants"], grants, "{found}");
+        assert!(found["exports"].as_array().is_some_and(|exports| core || !exports.is_empty()), "{found}");
         let size = std::fs::metadata(component).expect("the guest is built").len();
         assert_eq!(found["sizeBytes"], size);
         assert!(
@@ -83,7 +84,28 @@ fn repeated_runs_are_measured() {
     assert_eq!((&repeated["times"], &repeated["failed"]), (&json!(20), &json!(0)), "{repeated}");
     let fuel = |name: &str| repeated["fuel"][name].as_u64().expect("a number");
     assert!(fuel("min") > 0 && fuel("min") <= fuel("median") && fuel("median") <= fuel("p99"), "{repeated}");
-    assert!(repeated["suggestedLimits"]["fuel"].as_u64().expect("a number") >= fuel("p99"), "{repeated}");
+    for field in ["wallUs", "memoryBytes"] {
+        let value = |name: &str| repeated[field][name].as_u64().expect("a number");
+        assert!(value("min") > 0 && value("min") <= value("median"), "{field}: {repeated}");
+        assert!(value("median") <= value("p99"), "{field}: {repeated}");
+    }
+    let suggested = &repeated["suggestedLimits"];
+    assert!(suggested["fuel"].as_u64().expect("a number") >= fuel("p99"), "{repeated}");
+    assert!(suggested["memory"].as_u64() >= repeated["memoryBytes"]["p99"].as_u64(), "{repeated}");
+    assert!(suggested["timeout"].as_str().is_some_and(|time| time.ends_with('s')), "{repeated}");
+}
+
+#[test]
+fn a_run_reads_the_configuration_that_it_is_given() {
+    let data = r#"{"keys": ["greeting", "other"], "show": "output"}"#;
+    let run =
+        |more: &[&str]| here(&[&["plugin", "run", READ_CONFIG, "--data", data, "--json"], more].concat());
+    let told = json_of(&run(&["--config", "greeting=Good day=yes"]));
+    assert_eq!(told["output"], json!({"values": ["Good day=yes", null]}), "{told}");
+    assert!(told["logs"][0]["message"].as_str().is_some_and(|line| line.contains("other")), "{told}");
+    let usage = run(&["--config", "greeting"]);
+    assert_eq!(usage.status.code(), Some(2), "{}", text(&usage));
+    assert!(text(&usage).contains("write KEY=VALUE"), "{}", text(&usage));
 }
 
 #[test]

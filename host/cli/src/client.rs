@@ -113,21 +113,6 @@ impl Client {
         self.send(self.request(Method::DELETE, path, &[])).await
     }
 
-    /// Uploads a component. The first part of the answer is whether it made something new.
-    ///
-    /// # Errors
-    /// As [`Failure`] tells them apart.
-    pub(crate) async fn upload(
-        &self,
-        path: &[&str],
-        query: &[(&str, String)],
-        component: Body,
-    ) -> Result<(bool, Value), Failure> {
-        let request = self.request(Method::PUT, path, query).header(CONTENT_TYPE, "application/wasm");
-        let (status, answer) = self.exchange(request.body(component)).await?;
-        Ok((status == StatusCode::CREATED, answer))
-    }
-
     /// Uploads a component for a declaration to come.
     ///
     /// # Errors

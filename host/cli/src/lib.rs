@@ -25,6 +25,7 @@ pub mod dev;
 mod apply;
 mod audit;
 mod backup;
+mod build;
 mod client;
 mod configuration;
 mod event_file;

@@ -1,6 +1,5 @@
 //! The tables `plugins` and `plugin_versions`.
 
-use std::io::Read as _;
 use std::sync::Arc;
 
 use innkeeper_model::id::{Digest, PluginName, TenantId};

@@ -101,7 +101,9 @@ fn entry(signature: &Signature, arguments: &[Type]) -> TokenStream {
         ReturnType::Type(_, output) => quote! { ::innkeeper_sdk::__private::yields_output::<#output>(); },
     };
     quote! {
-        const _: fn() = || {
+        // Its name is what the compiler complains about if there are two handlers side by side.
+        #[allow(dead_code, reason = "only its name and its types matter")]
+        const A_PLUGIN_HAS_ONE_HANDLER: fn() = || {
             #checked_arguments
             #checked_output
             let _ = #name;

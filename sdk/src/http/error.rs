@@ -7,6 +7,13 @@ use crate::Failure;
 /// Why a request has no answer. Its text says what was asked, what went wrong and what to do.
 ///
 /// `?` makes it a failure that may be tried again; [`Error::failure`] one that fits its kind.
+///
+/// ```
+/// use innkeeper_sdk::http;
+///
+/// let error = http::get("example.com").send().expect_err("a refusal");
+/// assert!(error.to_string().contains("a URL begins with `https://`"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
@@ -14,6 +21,15 @@ pub struct Error {
 }
 
 /// What kind of thing went wrong.
+///
+/// ```
+/// use innkeeper_sdk::http::{self, ErrorKind};
+/// use innkeeper_sdk::testing::Scenario;
+///
+/// let scenario = Scenario::new().answer_error(ErrorKind::Timeout);
+/// let result = scenario.enter(|| http::get("https://example.com/").send()).result;
+/// assert_eq!(result.map_err(|error| error.kind()), Err(ErrorKind::Timeout));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The request itself is wrong: its URL, a header, its size.
@@ -79,6 +95,13 @@ impl Error {
     }
 
     /// What kind of thing went wrong.
+    ///
+    /// ```
+    /// use innkeeper_sdk::http;
+    ///
+    /// let error = http::get("example.com").send().expect_err("a refusal");
+    /// assert_eq!(error.kind(), http::ErrorKind::Invalid);
+    /// ```
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind

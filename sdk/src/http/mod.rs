@@ -43,12 +43,28 @@ use component as client;
 use scripted as client;
 
 /// A request to read what is at a URL.
+///
+/// ```
+/// use innkeeper_sdk::{http, testing::Scenario};
+///
+/// let scenario = Scenario::new().answer(http::Response::new(200).with_body("here"));
+/// let report = scenario.enter(|| http::get("https://example.com/").send());
+/// assert_eq!(report.requests[0].method, "GET");
+/// ```
 #[must_use]
 pub fn get(url: impl Into<String>) -> Request {
     Request::new("GET", url)
 }
 
 /// A request to have a URL process a body.
+///
+/// ```
+/// use innkeeper_sdk::{http, testing::Scenario};
+///
+/// let scenario = Scenario::new().answer(http::Response::new(204));
+/// let report = scenario.enter(|| http::post("https://example.com/").body("hello").send());
+/// assert_eq!((report.requests[0].method.as_str(), report.requests[0].text().as_str()), ("POST", "hello"));
+/// ```
 #[must_use]
 pub fn post(url: impl Into<String>) -> Request {
     Request::new("POST", url)

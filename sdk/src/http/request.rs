@@ -57,6 +57,14 @@ pub struct Request {
 
 impl Request {
     /// A request with this method, such as `PUT`, for this URL.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer(http::Response::new(204));
+    /// let report = scenario.enter(|| http::Request::new("DELETE", "https://example.com/7").send());
+    /// assert_eq!(report.requests[0].method, "DELETE");
+    /// ```
     #[must_use]
     pub fn new(method: &str, url: impl Into<String>) -> Self {
         Self {
@@ -71,6 +79,12 @@ impl Request {
     }
 
     /// A request to have a URL process a body.
+    ///
+    /// ```
+    /// use innkeeper_sdk::http::{self, Request};
+    ///
+    /// assert_eq!(Request::post("https://example.com/"), http::post("https://example.com/"));
+    /// ```
     #[must_use]
     pub fn post(url: impl Into<String>) -> Self {
         Self::new("POST", url)
@@ -78,6 +92,15 @@ impl Request {
 
     /// Adds a header. Those that are about the connection, such as `host` and `content-length`, are the host's
     /// business: [`Request::send`] refuses them.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer(http::Response::new(200));
+    /// let report =
+    ///     scenario.enter(|| http::get("https://example.com/").header("Accept", "text/plain").send());
+    /// assert_eq!(report.requests[0].header("accept"), Some("text/plain"));
+    /// ```
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_ascii_lowercase(), value.into()));
@@ -85,6 +108,14 @@ impl Request {
     }
 
     /// Takes this body. Its `content-type` is for [`Request::header`] to say.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer(http::Response::new(200));
+    /// let report = scenario.enter(|| http::post("https://example.com/").body([1, 2]).send());
+    /// assert_eq!(report.requests[0].body, [1, 2]);
+    /// ```
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -92,6 +123,15 @@ impl Request {
     }
 
     /// Takes a value as a JSON body, and says so in `content-type` unless that is set already.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer(http::Response::new(200));
+    /// let report = scenario.enter(|| http::post("https://example.com/").json(&[1, 2]).send());
+    /// assert_eq!(report.requests[0].text(), "[1,2]");
+    /// assert_eq!(report.requests[0].header("content-type"), Some("application/json"));
+    /// ```
     #[must_use]
     pub fn json(mut self, value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
@@ -106,6 +146,17 @@ impl Request {
 
     /// How long everything may take, redirects and the answer's body included. The host has limits of its own: 10
     /// seconds to connect, 30 seconds for an answer to begin, and the whole execution's.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let slow = http::Response::new(200).after(Duration::from_secs(6));
+    /// let request = http::get("https://example.com/").timeout(Duration::from_secs(5));
+    /// let result = Scenario::new().answer(slow).enter(|| request.send()).result;
+    /// assert_eq!(result.map_err(|error| error.kind()), Err(http::ErrorKind::Timeout));
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -114,6 +165,15 @@ impl Request {
 
     /// How many redirects are followed, each as a request of its own that needs its own grant. At first 5. With 0 the
     /// redirect itself is the answer. Of the headers, another origin is sent only those that describe the content.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let moved = http::Response::new(301).with_header("location", "/there");
+    /// let request = http::get("https://example.com/").redirects(0);
+    /// let result = Scenario::new().answer(moved).enter(|| request.send()).result;
+    /// assert_eq!(result.map(|answer| answer.status), Ok(301));
+    /// ```
     #[must_use]
     pub fn redirects(mut self, max: u32) -> Self {
         self.redirects_max = max;
@@ -122,6 +182,14 @@ impl Request {
 
     /// Sends it and waits for the whole answer. An answer with whatever status is an answer;
     /// [`Response::expect_success`] tells them apart.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer(http::Response::new(404));
+    /// let result = scenario.enter(|| http::get("https://example.com/").send()).result;
+    /// assert_eq!(result.map(|answer| answer.status), Ok(404));
+    /// ```
     ///
     /// # Errors
     /// There is no answer; the error says why and what to do.

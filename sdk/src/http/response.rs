@@ -13,6 +13,13 @@ use crate::Failure;
 const EXCERPT_CHARS_MAX: usize = 200;
 
 /// An answer, complete with its body.
+///
+/// ```
+/// use innkeeper_sdk::http::Response;
+///
+/// let answer = Response::new(200).with_header("X-Left", "7").with_body("here");
+/// assert_eq!((answer.header("x-left"), answer.text().as_ref()), (Some("7"), "here"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// The status, such as 200.
@@ -29,6 +36,10 @@ pub struct Response {
 
 impl Response {
     /// An answer with this status, and nothing else. For tests, as what builds on it.
+    ///
+    /// ```
+    /// assert_eq!(innkeeper_sdk::http::Response::new(503).status, 503);
+    /// ```
     #[must_use]
     pub fn new(status: u16) -> Self {
         Self {
@@ -41,6 +52,11 @@ impl Response {
     }
 
     /// The answer with one more header.
+    ///
+    /// ```
+    /// let answer = innkeeper_sdk::http::Response::new(200).with_header("X-One", "1");
+    /// assert_eq!(answer.headers, [("x-one".to_owned(), "1".to_owned())]);
+    /// ```
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
@@ -48,6 +64,10 @@ impl Response {
     }
 
     /// The answer with this body.
+    ///
+    /// ```
+    /// assert_eq!(innkeeper_sdk::http::Response::new(200).with_body("here").body, b"here");
+    /// ```
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -55,6 +75,11 @@ impl Response {
     }
 
     /// The answer with this value as its JSON body.
+    ///
+    /// ```
+    /// let answer = innkeeper_sdk::http::Response::new(200).with_json(&[1, 2]);
+    /// assert_eq!(answer.text(), "[1,2]");
+    /// ```
     ///
     /// # Panics
     /// If it cannot be written as JSON.
@@ -65,6 +90,13 @@ impl Response {
     }
 
     /// The answer after this time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let answer = innkeeper_sdk::http::Response::new(200).after(Duration::from_secs(1));
+    /// assert_eq!(answer.elapsed.as_millis(), 1000);
+    /// ```
     #[must_use]
     pub fn after(mut self, elapsed: Duration) -> Self {
         self.elapsed = elapsed;
@@ -72,12 +104,23 @@ impl Response {
     }
 
     /// Whether the status is from 200 to 299.
+    ///
+    /// ```
+    /// use innkeeper_sdk::http::Response;
+    ///
+    /// assert!(Response::new(204).is_success() && !Response::new(304).is_success());
+    /// ```
     #[must_use]
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// The first value of a header; letter case does not matter.
+    ///
+    /// ```
+    /// let answer = innkeeper_sdk::http::Response::new(200).with_header("etag", "x");
+    /// assert_eq!((answer.header("ETag"), answer.header("age")), (Some("x"), None));
+    /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -87,12 +130,22 @@ impl Response {
     }
 
     /// The body as text. What is not UTF-8 in it is replaced.
+    ///
+    /// ```
+    /// assert_eq!(innkeeper_sdk::http::Response::new(200).with_body("here").text(), "here");
+    /// ```
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
     /// The body, read as JSON.
+    ///
+    /// ```
+    /// let answer = innkeeper_sdk::http::Response::new(200).with_body("[1, 2]");
+    /// assert_eq!(answer.json::<Vec<u8>>(), Ok(vec![1, 2]));
+    /// assert!(answer.json::<String>().is_err());
+    /// ```
     ///
     /// # Errors
     /// It does not fit `T`; the error shows how it begins.
@@ -105,6 +158,11 @@ impl Response {
 
     /// How long the server asks to wait, by its header `retry-after`: in seconds, or until a time that is compared with
     /// the server's own `date`. `None` if it does not ask, or does not say it clearly.
+    ///
+    /// ```
+    /// let answer = innkeeper_sdk::http::Response::new(429).with_header("retry-after", "7");
+    /// assert_eq!(answer.retry_after().map(|wait| wait.as_secs()), Some(7));
+    /// ```
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let text = self.header("retry-after")?.trim();
@@ -116,6 +174,14 @@ impl Response {
     }
 
     /// The answer if its status is from 200 to 299.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{Failure, http::Response};
+    ///
+    /// assert!(Response::new(200).expect_success().is_ok());
+    /// assert!(matches!(Response::new(503).expect_success(), Err(Failure::Retry(_))));
+    /// assert!(matches!(Response::new(404).expect_success(), Err(Failure::Permanent(_))));
+    /// ```
     ///
     /// # Errors
     /// Else a failure: one that may be tried again for 408, 425, 429 and from 500 on, not before

@@ -15,6 +15,14 @@ pub(crate) struct Script {
 }
 
 /// A request that a handler made.
+///
+/// ```
+/// use innkeeper_sdk::{http, testing::Scenario};
+///
+/// let scenario = Scenario::new().answer(http::Response::new(200));
+/// let report = scenario.enter(|| http::get("https://example.com/a").send());
+/// assert_eq!(report.requests[0].url, "https://example.com/a");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentRequest {
     /// Its method, such as `GET`.
@@ -31,6 +39,14 @@ pub struct SentRequest {
 
 impl SentRequest {
     /// The first value of a header; letter case does not matter.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer(http::Response::new(200));
+    /// let report = scenario.enter(|| http::post("https://example.com/").json(&1).send());
+    /// assert_eq!(report.requests[0].header("Content-Type"), Some("application/json"));
+    /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -40,6 +56,14 @@ impl SentRequest {
     }
 
     /// The body as text. What is not UTF-8 in it is replaced.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer(http::Response::new(200));
+    /// let report = scenario.enter(|| http::post("https://example.com/").body("hello").send());
+    /// assert_eq!(report.requests[0].text(), "hello");
+    /// ```
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -49,6 +73,14 @@ impl SentRequest {
 impl Scenario {
     /// The next request that has no answer yet gets this one. What comes of the requests is in
     /// [`Report::requests`](crate::testing::Report::requests).
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer(http::Response::new(200).with_body("here"));
+    /// let result = scenario.enter(|| http::get("https://example.com/").send()).result;
+    /// assert_eq!(result.map(|answer| answer.body), Ok(b"here".to_vec()));
+    /// ```
     #[must_use]
     pub fn answer(mut self, answer: Response) -> Self {
         self.http.answers.push_back(Ok(answer));
@@ -56,6 +88,13 @@ impl Scenario {
     }
 
     /// The next request that has no answer yet fails in this way.
+    ///
+    /// ```
+    /// use innkeeper_sdk::{http, testing::Scenario};
+    ///
+    /// let scenario = Scenario::new().answer_error(http::ErrorKind::Denied);
+    /// assert!(scenario.enter(|| http::get("https://example.com/").send()).result.is_err());
+    /// ```
     #[must_use]
     pub fn answer_error(mut self, kind: ErrorKind) -> Self {
         self.http.answers.push_back(Err(kind));

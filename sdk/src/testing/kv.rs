@@ -6,6 +6,13 @@ use super::{Report, STAGE, Scenario};
 use crate::kv::Error;
 
 /// A value that a handler wrote, or a key that it deleted.
+///
+/// ```
+/// use innkeeper_sdk::{kv, testing::Scenario};
+///
+/// let report = Scenario::new().enter(|| kv::open("state")?.set("seen", "yes"));
+/// assert_eq!(report.writes[0].key, "seen");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyWrite {
     /// The bucket.

@@ -80,7 +80,7 @@ impl ServeArgs {
 /// What to develop.
 #[derive(Debug, Clone, Args)]
 pub struct DevArgs {
-    /// Folders of plugin crates, each with an innkeeper.toml.
+    /// Folders of plugins, in whatever language, each with an innkeeper.toml.
     #[arg(required = true, value_name = "DIR")]
     pub directories: Vec<PathBuf>,
     /// Port to listen on, on this machine only. [default: 7070, or the next free one]

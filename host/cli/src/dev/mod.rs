@@ -3,7 +3,6 @@
 //! It builds plugins, runs them on a host of its own, shows every execution as it ends, and does so again whenever a
 //! source changes. A version that does not build or is refused never takes the place of one that works.
 
-pub(crate) mod build;
 mod print;
 mod project;
 mod request;
@@ -15,7 +14,6 @@ pub mod manifest;
 
 use std::io::{ErrorKind, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
 use anyhow::Context as _;
 use innkeeper_model::id::TenantId;
@@ -23,12 +21,12 @@ use innkeeper_runner::TaskRunner;
 use innkeeper_runner::bus::Subscription;
 use tokio::net::TcpListener;
 
-use self::build::Messages;
 use self::project::Project;
 use self::screen::Screen;
 use self::session::Session;
 use self::watch::Watcher;
 use crate::args::DevArgs;
+use crate::build::{self, Messages};
 use crate::config::{LogFormat, ServerConfig, Storage};
 use crate::exit::Failure;
 use crate::lifecycle::Signals;
@@ -48,8 +46,8 @@ pub(crate) async fn dev(args: DevArgs) -> Result<(), Failure> {
     telemetry::start("warn", LogFormat::Text).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let mut projects = project::open(&args.directories).map_err(Failure::Usage)?;
-    let directories: Vec<PathBuf> = projects.iter().map(|project| project.directory.clone()).collect();
-    let mut watcher = Watcher::start(&directories)?;
+    let folders = projects.iter().map(|project| (project.directory.clone(), project.language));
+    let mut watcher = Watcher::start(folders.collect())?;
     tokio::select! {
         () = signals.next() => return Ok(()),
         built = build_first(&mut projects) => built?,
@@ -78,10 +76,10 @@ pub(crate) async fn dev(args: DevArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Builds everything once. A crate that does not build has its errors shown and waits for a change.
+/// Builds everything once. A plugin that does not build has its errors shown and waits for a change.
 async fn build_first(projects: &mut [Project]) -> anyhow::Result<()> {
     for project in projects {
-        build::ensure_target(&project.directory).await?;
+        build::prepare(&project.directory).await?;
         project.build(Messages::Shown).await?;
     }
     Ok(())

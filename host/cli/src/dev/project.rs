@@ -9,14 +9,17 @@ use console::measure_text_width;
 use innkeeper_model::id::Digest;
 use innkeeper_model::task_config::TaskConfig;
 
-use super::build::{Built, Messages, NotBuilt, build};
 use super::manifest::Manifest;
 use super::print::Widths;
+use crate::args::Language;
+use crate::build::{Built, Messages, NotBuilt, build, language};
 
 /// A plugin's folder.
 pub(super) struct Project {
     /// Where it is, as the system spells it.
     pub(super) directory: PathBuf,
+    /// What it is written in.
+    pub(super) language: Language,
     /// What its author declares.
     pub(super) manifest: Manifest,
     /// What was built last; `None` until something was.
@@ -52,7 +55,8 @@ fn open_one(directory: &Path) -> anyhow::Result<Project> {
     let found = directory.canonicalize();
     let directory = found.with_context(|| format!("cannot open the folder {}", directory.display()))?;
     let manifest = Manifest::read(&directory)?;
-    Ok(Project { directory, manifest, component: None, digest: None, tasks: Vec::new() })
+    let language = language(&directory)?;
+    Ok(Project { directory, language, manifest, component: None, digest: None, tasks: Vec::new() })
 }
 
 /// How wide the columns for these plugins' executions have to be.
@@ -65,18 +69,18 @@ pub(super) fn widths(projects: &[Project]) -> Widths {
 }
 
 impl Project {
-    /// Builds the crate and keeps the component. Gives what the compiler had to say, and whether it built; what was
+    /// Builds it and keeps the component. Gives what the tools had to say, and whether it built; what was
     /// built before stays if it did not.
     ///
     /// # Errors
-    /// Cargo cannot be used, or builds something else than a component.
+    /// A tool cannot be used, or builds something else than a component.
     pub(super) async fn build(&mut self, messages: Messages) -> anyhow::Result<(bool, String)> {
         match build(&self.directory, messages).await {
             Ok(Built { component, warnings }) => {
                 self.component = Some(component.into());
                 Ok((true, warnings))
             }
-            Err(NotBuilt::Compiler(said)) => Ok((false, said)),
+            Err(NotBuilt::Source(said)) => Ok((false, said)),
             Err(NotBuilt::Other(error)) => Err(error),
         }
     }
@@ -93,6 +97,7 @@ mod tests {
             let directory = folder.path().join(name);
             std::fs::create_dir(&directory).expect("a folder");
             std::fs::write(directory.join("innkeeper.toml"), manifest).expect("a file");
+            std::fs::write(directory.join("Cargo.toml"), "").expect("a file");
             directory
         };
         let task = |plugin: &str| {

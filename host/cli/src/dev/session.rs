@@ -9,12 +9,12 @@ use innkeeper_model::rollout::{Capability, Rollout};
 use innkeeper_model::task_config::TaskConfig;
 use innkeeper_runner::{Deployment, RunnerError, TaskRunner};
 
-use super::build::Messages;
 use super::manifest::{Manifest, describe};
 use super::project::{Project, widths};
 use super::request::curl;
 use super::screen::Screen;
 use super::watch::Change;
+use crate::build::Messages;
 use crate::plugins::short_digest;
 
 /// The plugins that are being developed, on a host that runs.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::build::{JAVASCRIPT_HELPER, PYTHON_HELPER};
 use crate::args::{Language, New};
+use crate::build::{JAVASCRIPT_HELPER, PYTHON_HELPER};
 use crate::exit::Failure;
 use crate::output::print;
 
@@ -58,7 +58,7 @@ fn files(new: &New) -> Result<Vec<(&'static str, String)>, Failure> {
         Language::Python => {
             files.push(("app.py", include_str!("templates/python/app.py.txt").to_owned()));
             files.push(("test_app.py", include_str!("templates/python/test_app.py.txt").to_owned()));
-            files.push(("innkeeper.py", PYTHON_HELPER.to_owned()));
+            files.extend(PYTHON_HELPER.map(|(path, text)| (path, text.to_owned())));
         }
         Language::JavaScript => {
             files.push(("index.js", include_str!("templates/javascript/index.js.txt").to_owned()));

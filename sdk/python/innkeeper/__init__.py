@@ -6,24 +6,24 @@
         def run(self, event, data):
             return {"hello": data["name"]}
 
-Outside of a component (in tests) there is no host: `execution` is what `EXECUTION` says, and published events are kept in
-`PUBLISHED`.
+Modules for what a plugin must be granted are imported by name, and a component has no more than those that are:
+
+    from innkeeper import config, http, kv
+
+Outside of a component (in tests) there is no host; `innkeeper.testing` takes its place.
 """
 
 import json
 import logging
 import traceback
 
-try:
+from ._host import IN_COMPONENT
+
+if IN_COMPONENT:
     from componentize_py_types import Err
     from wit_world.exports.handler import Failure_Permanent, Failure_Retry, Failure_RetryAfter
     from wit_world.imports import context, events
     from wit_world.imports import logging as host_log
-except ImportError:
-    context = None
-
-EXECUTION = None
-PUBLISHED = []
 
 
 class Retry(Exception):
@@ -36,6 +36,10 @@ class Retry(Exception):
 
 class Permanent(Exception):
     """The work can never succeed: the run ends as failed at once."""
+
+
+class PublishError(Exception):
+    """An event was refused: its name or its data cannot be, or there are too many. It has no effect."""
 
 
 class Handler:
@@ -65,8 +69,17 @@ class Handler:
 
 
 def execution():
-    """The execution that this call is: `run_id`, `task_id`, `attempt`, `scheduled_at` and so on."""
-    return context.current() if context else EXECUTION
+    """The execution that this call is.
+
+    `run_id` (the same for every attempt of a run), `execution_id`, `task_id`, `attempt`, `max_attempts`, `scheduled_at`
+    (`None` unless a schedule started it), `started_at`, `deadline`, `metadata` (JSON text or `None`), `tenant`,
+    `plugin_digest`.
+    """
+    if IN_COMPONENT:
+        return context.current()
+    from . import testing
+
+    return testing.scenario().execution
 
 
 def traceparent():
@@ -81,12 +94,17 @@ def metadata():
 
 
 def publish(event, data=None):
-    """Publishes an event, which takes place if the execution succeeds."""
+    """Publishes an event, which takes place if the execution succeeds. Raises `PublishError` if it is refused."""
     text = None if data is None else json.dumps(data)
-    if context:
-        events.publish(event, text)
+    if IN_COMPONENT:
+        try:
+            events.publish(event, text)
+        except Err as error:
+            raise PublishError(error.value.value) from None
     else:
-        PUBLISHED.append((event, data))
+        from . import testing
+
+        testing.publish(event, data)
 
 
 class _HostLog(logging.Handler):
@@ -99,5 +117,5 @@ class _HostLog(logging.Handler):
         host_log.log(level.get(record.levelno, levels.INFO), name, record.getMessage())
 
 
-if context:
+if IN_COMPONENT:
     logging.basicConfig(level=logging.INFO, handlers=[_HostLog()])

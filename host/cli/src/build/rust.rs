@@ -1,4 +1,4 @@
-//! Building a plugin crate with cargo.
+//! Building Rust: cargo makes a component of a crate.
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -7,44 +7,13 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use tokio::process::Command;
 
+use super::{Built, Messages, NotBuilt};
+
 /// What plugins are built for.
-pub(crate) const TARGET: &str = "wasm32-wasip2";
-
-/// Where cargo's own messages go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Messages {
-    /// To the terminal, as they come.
-    Shown,
-    /// Into the result: only errors and warnings.
-    Kept,
-}
-
-/// A built component.
-#[derive(Debug)]
-pub(crate) struct Built {
-    /// The component.
-    pub(crate) component: Vec<u8>,
-    /// The compiler's warnings, if they were kept.
-    pub(crate) warnings: String,
-}
-
-/// A crate was not built.
-#[derive(Debug)]
-pub(crate) enum NotBuilt {
-    /// The compiler says why; empty if that was shown already.
-    Compiler(String),
-    /// It did not come to that.
-    Other(anyhow::Error),
-}
-
-impl From<anyhow::Error> for NotBuilt {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Other(error)
-    }
-}
+const TARGET: &str = "wasm32-wasip2";
 
 /// Builds the crate in `directory`, in a target folder that it shares with no other build: nobody waits for nobody.
-pub(crate) async fn build(directory: &Path, messages: Messages) -> Result<Built, NotBuilt> {
+pub(super) async fn build(directory: &Path, messages: Messages) -> Result<Built, NotBuilt> {
     let target_directory = target_directory(directory).await?.join("innkeeper-plugins");
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
@@ -58,7 +27,7 @@ pub(crate) async fn build(directory: &Path, messages: Messages) -> Result<Built,
     let output = run(cargo, directory).await?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() {
-        return Err(NotBuilt::Compiler(said));
+        return Err(NotBuilt::Source(said));
     }
     let path = component(&output.stdout, directory)?;
     let component = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -126,7 +95,7 @@ fn component(messages: &[u8], directory: &Path) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// It cannot, with what to do about it.
-pub(crate) async fn ensure_target(directory: &Path) -> anyhow::Result<()> {
+pub(super) async fn ensure_target(directory: &Path) -> anyhow::Result<()> {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "sysroot"]).stderr(Stdio::inherit());
     let output = run(rustc, directory)

@@ -1,0 +1,6 @@
+use innkeeper_sdk::handler;
+
+#[handler]
+fn greet(data: Option<String>) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use innkeeper_sdk::handler;
+
+#[handler(retries = 3)]
+fn greet() {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use innkeeper_sdk::handler;
+
+struct Guest {
+    name: String,
+}
+
+#[handler]
+fn greet(event: Option<&str>, guest: Guest) {}
+
+fn main() {}

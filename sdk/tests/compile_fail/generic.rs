@@ -1,0 +1,6 @@
+use innkeeper_sdk::handler;
+
+#[handler]
+fn greet<T>(event: Option<&str>, data: T) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use innkeeper_sdk::handler;
+
+#[handler]
+async fn greet() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use innkeeper_sdk::handler;
+
+#[handler]
+fn greet() -> String {
+    String::new()
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use innkeeper_sdk::handler;
+
+#[handler]
+struct Greeter;
+
+fn main() {}

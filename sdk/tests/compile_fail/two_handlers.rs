@@ -1,0 +1,9 @@
+use innkeeper_sdk::handler;
+
+#[handler]
+fn greet() {}
+
+#[handler]
+fn part() {}
+
+fn main() {}
