@@ -80,7 +80,8 @@ impl Dev {
 
     fn executions(&self, task: &str) -> Vec<Value> {
         let url = format!("{}/v1/tasks/{task}/executions", self.url);
-        let mut answer = ureq::get(url).call().expect("the task is there");
+        let answer = ureq::get(url).call();
+        let mut answer = answer.unwrap_or_else(|error| panic!("{task}: {error}\n{}", self.shown.join("\n")));
         let page: Value = answer.body_mut().read_json().expect("JSON");
         page["items"].as_array().expect("a list").clone()
     }

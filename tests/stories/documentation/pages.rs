@@ -6,9 +6,10 @@ use super::session::Session;
 use super::{read, root};
 
 /// The pages that a test below follows.
-const FOLLOWED: [&str; 6] = [
+const FOLLOWED: [&str; 7] = [
     "README.md",
     "docs/data.md",
+    "docs/declarations.md",
     "docs/http.md",
     "docs/operations.md",
     "docs/plugin-guide.md",
@@ -35,6 +36,11 @@ fn the_readme() {
 #[test]
 fn data() {
     follow("docs/data.md", |_| true);
+}
+
+#[test]
+fn declarations() {
+    follow("docs/declarations.md", |_| true);
 }
 
 #[test]

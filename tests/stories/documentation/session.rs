@@ -133,7 +133,12 @@ impl Session {
             Some(eventually(&format!("{at}: `{command}` to print\n{}", shown.join("\n")), attempt))
         } else {
             let names = attempt();
-            assert!(names.is_some(), "{at}: `{command}` does not print\n{}", shown.join("\n"));
+            let printed = self.printed.borrow();
+            assert!(
+                names.is_some(),
+                "{at}: `{command}` does not print\n{}\nbut\n{printed}",
+                shown.join("\n")
+            );
             names
         };
         self.names.extend(names.unwrap_or_default());
