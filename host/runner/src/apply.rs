@@ -54,7 +54,7 @@ impl TaskRunner {
         }
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
-        let batch = self.batch(tenant, &plan).await?;
+        let batch = self.batch(tenant, &plan)?;
         let more = usage(&plan, &batch);
         self.0.admit_stored(&kept, more).await?;
         let applied = self.0.store.apply(tenant, batch, self.0.clock.now()).await?;
@@ -66,7 +66,7 @@ impl TaskRunner {
     }
 
     /// The changes of a plan, as the store makes them.
-    async fn batch(&self, tenant: &TenantId, plan: &ApplyPlan) -> Result<Batch, RunnerError> {
+    fn batch(&self, tenant: &TenantId, plan: &ApplyPlan) -> Result<Batch, RunnerError> {
         let mut batch = Batch {
             presets: plan.presets.iter().map(|(_, preset)| preset.clone()).collect(),
             tasks: plan.tasks.iter().map(task_change).collect(),
@@ -76,7 +76,7 @@ impl TaskRunner {
             ..Batch::default()
         };
         for plugin in &plan.plugins {
-            batch.plugins.push(self.plugin_change(tenant, plugin).await?);
+            batch.plugins.push(self.plugin_change(tenant, plugin)?);
         }
         for planned in &plan.config {
             let value = if planned.is_secret {
@@ -91,7 +91,7 @@ impl TaskRunner {
         Ok(batch)
     }
 
-    async fn plugin_change(
+    fn plugin_change(
         &self,
         tenant: &TenantId,
         planned: &PlannedPlugin,
