@@ -91,11 +91,7 @@ impl TaskRunner {
         Ok(batch)
     }
 
-    fn plugin_change(
-        &self,
-        tenant: &TenantId,
-        planned: &PlannedPlugin,
-    ) -> Result<PluginChange, RunnerError> {
+    fn plugin_change(&self, tenant: &TenantId, planned: &PlannedPlugin) -> Result<PluginChange, RunnerError> {
         let version = match planned.version {
             PlannedVersion::Active => VersionChange::Keep,
             PlannedVersion::Stored => VersionChange::Activate(planned.digest),

@@ -36,10 +36,10 @@ impl Session {
         for index in 0..self.projects.len() {
             self.push(index, false).await;
         }
-        self.screen.text(&self.welcome(url));
         for index in 0..self.projects.len() {
             self.set_up(index).await;
         }
+        self.screen.text(&self.welcome(url));
     }
 
     /// Does what changes ask for.
