@@ -135,7 +135,8 @@ fn record_decision(
 ) -> Result<(), StoreError> {
     let (tenant, task_id) = (&decision.tenant, &decision.task_id);
     let Some(mut target) = Target::find(connection, tenant, task_id)? else { return Ok(()) };
-    let is_void = target.revision != decision.revision || target.next_run_at != Some(decision.due_at.to_string());
+    let is_void =
+        target.revision != decision.revision || target.next_run_at != Some(decision.due_at.to_string());
     if target.is_paused || is_void {
         return Ok(());
     }

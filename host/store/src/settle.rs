@@ -304,7 +304,11 @@ pub(crate) fn refresh_task(
 }
 
 /// Makes the task's status and attempt count follow from its runs.
-pub(crate) fn show_state(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<(), StoreError> {
+pub(crate) fn show_state(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<(), StoreError> {
     let sql = "UPDATE tasks SET
             attempts = CASE WHEN EXISTS (SELECT 1 FROM runs r INDEXED BY runs_started
                 WHERE r.tenant = ?1 AND r.taskId = ?2 AND r.firstStartedAt IS NOT NULL) THEN attempts ELSE 0 END,
