@@ -1,17 +1,16 @@
 //! The loop that turns due times into runs.
 
-use std::collections::BTreeMap;
+mod groups;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use innkeeper_model::id::{RunId, TenantId};
+use innkeeper_model::id::RunId;
 use innkeeper_model::time::Timestamp;
-use innkeeper_store::{DueDecision, DueTask, Skip, SkipReason, StoreError};
+use innkeeper_store::{DueDecision, DueTask, StoreError};
 
+use self::groups::DueGroups;
 use crate::plan::Planner;
-use crate::quotas::Room;
-use crate::spans::Recording;
 use crate::state::Shared;
 
 /// The longest sleep before the wall clock is looked at again: a clock that jumped costs a second, not a schedule.
@@ -21,7 +20,7 @@ pub(crate) const NAP: Duration = Duration::from_secs(1);
 const READ_MAX: u32 = 1000;
 
 /// Tasks decided in one transaction.
-const GROUP_MAX: usize = 256;
+const GROUP_MAX: usize = 128;
 
 /// How long before their time tasks are read and decided upon, so that all that is left then is to record their runs.
 const LEAD: Duration = Duration::from_millis(100);
@@ -106,65 +105,14 @@ async fn record_all_due(
             // What is due by now and was not read is damaged: it must not keep this loop busy.
             return shared.store.next_due(now).await;
         }
-        // Handed over in order and at once: what ends meanwhile is written after them, not between.
+        let mut due_groups = DueGroups::new(shared, now);
         let mut rest = decisions.into_iter();
         let groups = std::iter::from_fn(|| Some(rest.by_ref().take(GROUP_MAX).collect::<Vec<_>>()));
-        let recordings = groups.take_while(|group| !group.is_empty()).map(|group| record(shared, group, now));
-        for recorded in join_all(recordings).await {
-            recorded?;
+        for group in groups.take_while(|group| !group.is_empty()) {
+            due_groups.add(group).await;
         }
+        due_groups.finish().await?;
     }
-}
-
-/// Records decisions in one transaction, and starts what there are slots for.
-async fn record(
-    shared: &Arc<Shared>,
-    mut decisions: Vec<DueDecision>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let _room = heed_quotas(shared, &mut decisions);
-    let mut fired: BTreeMap<&TenantId, u32> = BTreeMap::new();
-    for decision in &decisions {
-        *fired.entry(&decision.tenant).or_default() += u32::try_from(decision.fire.len()).unwrap_or(u32::MAX);
-    }
-    let runs: u32 = fired.values().sum();
-    let tasks = decisions.iter().map(|decision| (&decision.tenant, &decision.task_id));
-    let mut at_once = shared.slots_at_once(&fired, tasks);
-    let recording = Recording::begin(shared, None);
-    let recorded = shared.store.record_due(decisions, at_once.executions.clone(), now).await;
-    shared.keep_started(&at_once, recorded.as_ref().ok().into_iter());
-    tracing::debug!(runs, "fire.recorded");
-    let recorded = recorded?;
-    recording.end(shared, None, recorded.recorded());
-    shared.follow(recorded, &mut at_once.slots);
-    Ok(())
-}
-
-/// Skips what would be more waiting runs than a tenant may have. The one due time of a one-off is never skipped: of them
-/// there are no more than tasks. The room for the others lasts until they are queued.
-fn heed_quotas(shared: &Shared, decisions: &mut [DueDecision]) -> Vec<Room> {
-    let mut wanted: BTreeMap<TenantId, usize> = BTreeMap::new();
-    for decision in decisions.iter().filter(|decision| decision.next_run_at.is_some()) {
-        *wanted.entry(decision.tenant.clone()).or_default() += decision.fire.len();
-    }
-    let mut rooms = Vec::new();
-    for (tenant, runs) in wanted {
-        let Some(kept) = shared.tenants.find(&tenant) else { continue };
-        if let Ok(room) = shared.room(&kept, runs) {
-            rooms.push(room);
-            continue;
-        }
-        let repeating = |decision: &&mut DueDecision| decision.next_run_at.is_some();
-        for decision in decisions.iter_mut().filter(repeating).filter(|decision| decision.tenant == tenant) {
-            if let Ok(room) = shared.room(&kept, decision.fire.len()) {
-                rooms.push(room);
-            } else {
-                let skipped = decision.fire.drain(..).map(|(at, _)| Skip::one(SkipReason::Quota, at));
-                decision.skips.extend(skipped);
-            }
-        }
-    }
-    rooms
 }
 
 fn decide_all(shared: &Shared, tasks: &[DueTask], now: Timestamp) -> Vec<DueDecision> {
