@@ -1,6 +1,7 @@
 //! Plugins: uploading and looking them up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -30,6 +31,9 @@ use crate::{spool, wire};
 
 /// What a component is sent as.
 pub(crate) const MEDIA_TYPE: &str = "application/wasm";
+
+/// How long a refusal for too many uploads takes: who does not heed it and comes back at once keeps nobody busy.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Stores the component in the body as a version and, unless it says otherwise, makes it the active one. A dry run only says
 /// whether it would be taken.
@@ -157,6 +161,7 @@ pub(crate) async fn receive(
     let receiving = async {
         let Ok(turn) = api.uploads.turn(tenant).await else {
             body::discard(request, BodyLimit { timeout: REFUSED_TIMEOUT, ..api.upload }).await;
+            tokio::time::sleep(REFUSED_PAUSE).await;
             return Err(Problem::too_many_uploads(api.uploads.waiting_max));
         };
         Ok((turn, spool::receive(request, api.upload, &api.uploads_dir).await?))
