@@ -6,7 +6,7 @@
 //
 // A component imports what its bundle uses of this, and nothing else. Other servers are asked with the standard `fetch`.
 
-import { current, traceparent as hostTraceparent } from 'innkeeper:plugin/context@0.1.0';
+import { current, progress as hostProgress, traceparent as hostTraceparent } from 'innkeeper:plugin/context@0.1.0';
 import { publish as publishText } from 'innkeeper:plugin/events@0.1.0';
 import { get as configured } from 'wasi:config/store@0.2.0-rc.1';
 import { Cas, increment, swap } from 'wasi:keyvalue/atomics@0.2.0-draft2';
@@ -71,6 +71,9 @@ export const execution = () => current();
 
 /** Where the execution stands in a trace, as a value for the header `traceparent`; the host adds it to outgoing requests. */
 export const traceparent = () => hostTraceparent();
+
+/** Tells how far the handler is, from 0 to 1, and what it is doing, for people who look at the execution while it runs. */
+export const progress = (fraction, note = '') => hostProgress(fraction, note);
 
 /** The task's metadata, or `undefined`. */
 export function metadata() {

@@ -77,6 +77,10 @@ pub(crate) fn traceparent() -> Option<String> {
     context::traceparent()
 }
 
+pub(crate) fn progress(fraction: f32, note: &str) {
+    context::progress(fraction, note);
+}
+
 pub(crate) fn publish(event: &str, data: Option<&str>) -> Result<(), PublishError> {
     events::publish(event, data).map_err(|error| match error {
         events::PublishError::InvalidName(message) => PublishError::InvalidName(message),

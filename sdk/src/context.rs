@@ -56,6 +56,28 @@ pub fn traceparent() -> Option<String> {
     host::traceparent()
 }
 
+/// Tells how far the handler is, for people who look at the execution while it runs: the fraction of its work that is done, from
+/// 0 to 1, and what it is doing, in 200 characters at most. Say so as often as you like; only the latest is kept, and none of it
+/// when the execution has ended.
+///
+/// ```
+/// use innkeeper_sdk::context;
+/// use innkeeper_sdk::testing::Scenario;
+///
+/// fn send(letters: &[&str]) {
+///     for (sent, letter) in letters.iter().enumerate() {
+///         context::progress(sent as f32 / letters.len() as f32, &format!("sending to {letter}"));
+///     }
+/// }
+///
+/// let report = Scenario::new().enter(|| send(&["Ada", "Grace"]));
+/// assert_eq!(report.progress[1].fraction, 0.5);
+/// assert_eq!(report.progress[1].note, "sending to Grace");
+/// ```
+pub fn progress(fraction: f32, note: &str) {
+    host::progress(fraction, note);
+}
+
 /// One attempt of one run of a task. Times are RFC 3339 in UTC, such as `2025-09-01T15:00:00.000Z`.
 ///
 /// ```

@@ -40,11 +40,15 @@ fn excerpt(text: &str) -> String {
 }
 
 /// The name of a type as its author would write it: without the paths of modules.
+///
+/// It goes by single characters, and takes those beyond ASCII for letters, which names have of those alone: a search for text
+/// and the tables of Unicode would be a tenth of a small component.
 fn short_type_name<T>() -> String {
-    let is_path = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    let is_path =
+        |letter: char| letter.is_ascii_alphanumeric() || !letter.is_ascii() || "_:".contains(letter);
     type_name::<T>()
         .split_inclusive(|letter| !is_path(letter))
-        .map(|piece| piece.rsplit_once("::").map_or(piece, |(_, name)| name))
+        .map(|piece| piece.rfind(':').map_or(piece, |colon| &piece[colon + 1..]))
         .collect()
 }
 

@@ -45,7 +45,7 @@ use crate::{Failure, json};
 
 #[cfg(feature = "kv")]
 pub use self::kv::KeyWrite;
-pub use self::report::{LogLine, PublishedEvent, Report};
+pub use self::report::{LogLine, Progress, PublishedEvent, Report};
 
 thread_local! {
     static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) };
@@ -266,6 +266,7 @@ impl Scenario {
             result,
             events: if has_effects { called.events } else { Vec::new() },
             logs: called.logs,
+            progress: called.progress,
             #[cfg(feature = "http")]
             requests: called.requests,
             #[cfg(feature = "kv")]
@@ -295,6 +296,7 @@ impl Scenario {
             result,
             events: stage.events,
             logs: stage.logs,
+            progress: stage.progress,
             #[cfg(feature = "http")]
             requests: stage.scenario.http.requests,
             #[cfg(feature = "kv")]
@@ -314,6 +316,7 @@ struct Stage {
     scenario: Scenario,
     events: Vec<PublishedEvent>,
     logs: Vec<LogLine>,
+    progress: Vec<Progress>,
     #[cfg(feature = "kv")]
     written: kv::Written,
 }
@@ -324,6 +327,7 @@ impl Stage {
             scenario,
             events: Vec::new(),
             logs: Vec::new(),
+            progress: Vec::new(),
             #[cfg(feature = "kv")]
             written: kv::Written::default(),
         }
@@ -353,6 +357,14 @@ pub(crate) fn current() -> Execution {
 
 pub(crate) fn traceparent() -> Option<String> {
     STAGE.with_borrow(|stage| stage.as_ref().and_then(|stage| stage.scenario.traceparent.clone()))
+}
+
+pub(crate) fn progress(fraction: f32, note: &str) {
+    STAGE.with_borrow_mut(|stage| {
+        if let Some(stage) = stage {
+            stage.progress.push(Progress { fraction, note: note.to_owned() });
+        }
+    });
 }
 
 pub(crate) fn publish(event: &str, data: Option<&str>) -> Result<(), PublishError> {

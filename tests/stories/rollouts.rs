@@ -62,12 +62,15 @@ fn a_canary_that_fails_keeps_the_version_out() {
     let before = active(&host);
     let told = refused(&host, &["push", "shop", TRAP, "--canary", "guest:arrived={\"name\": \"Ada\"}"]);
     assert!(told.contains("canary_failed") && told.contains("trap"), "{told}");
-    assert!(told.contains("it is kept as version"), "{told}");
+    assert!(told.contains("is kept, and not active"), "{told}");
     assert_eq!(active(&host), before);
     assert_eq!(host.get("/v1/plugins/shop/versions").body["items"].as_array().map(Vec::len), Some(2));
     let told = said(&host, &["push", "shop", ECHO, "--canary", "guest:arrived={\"name\": \"Ada\"}"]);
     assert!(told.contains("its trial went well") && told.contains("Ada"), "{told}");
     assert_eq!(said(&host, &["prune", "shop", "--keep", "0"]), "1 version of shop deleted\n");
+    said(&host, &["push", "shop", TRAP]);
+    let told = refused(&host, &["push", "shop", TRAP, "--canary", "guest:arrived={}"]);
+    assert!(told.contains("stays active, as it was"), "{told}");
 }
 
 #[test]

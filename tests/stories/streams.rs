@@ -6,7 +6,7 @@ use innkeeper_tests::host::binary;
 use innkeeper_tests::{EventStream, TestHost, eventually};
 use serde_json::json;
 
-use crate::components::{ECHO, FAIL_PERMANENTLY, SLEEP_FOREVER};
+use crate::components::{ECHO, FAIL_PERMANENTLY, SLEEP_FOREVER, TELL_PROGRESS};
 
 #[test]
 fn a_reader_hears_of_events_and_executions_and_of_a_restart() {
@@ -26,6 +26,31 @@ fn a_reader_hears_of_events_and_executions_and_of_a_restart() {
     let host = TestHost::start_in(directory);
     let mut back = EventStream::open(&host, &["event:*"], Some(&execution.id));
     assert_eq!(back.next().expect("a warning").name, "reset", "the id is of an earlier process");
+}
+
+#[test]
+fn an_execution_tells_how_far_it_is_while_it_runs() {
+    let host = TestHost::start();
+    host.push("progress", TELL_PROGRESS);
+    host.create(&json!({"id": "a", "type": "event", "onEvent": "a", "plugin": "progress"}));
+    let mut stream = EventStream::open(&host, &["execution:a"], None);
+    host.publish("a", &json!(null), 1);
+    for (fraction, note) in [(0.25, "reading"), (0.5, "writing to \u{1b}[31mAda")] {
+        let told = stream.next().expect("progress");
+        assert_eq!((told.name.as_str(), &told.data["taskId"]), ("progress", &json!("a")));
+        assert_eq!((&told.data["fraction"], &told.data["note"]), (&json!(fraction), &json!(note)));
+    }
+    let running = host.running("a");
+    let id = running["id"].as_str().expect("an id");
+    assert_eq!(running["progress"]["fraction"], json!(0.5), "{running}");
+    let shown =
+        Command::new(binary()).args(["execution", "get", id]).env("INNKEEPER_URL", host.url()).output();
+    let shown = String::from_utf8(shown.expect("it runs").stdout).expect("text");
+    let line = shown.lines().find(|line| line.starts_with("progress")).expect("a line");
+    assert!(line.contains("50 %  writing to") && !line.contains('\u{1b}'), "{line:?}");
+    assert_eq!(host.post(&format!("/v1/executions/{id}/cancel"), &json!({})).status, 202);
+    let ended = host.ended("a", 1).remove(0);
+    assert_eq!((&ended["kind"], &ended["progress"]), (&json!("cancelled"), &json!(null)), "{ended}");
 }
 
 #[test]

@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use innkeeper_model::execution::{FailureKind, LogLine};
+use innkeeper_model::execution::{ExecutionStatus, FailureKind, LogLine};
 use innkeeper_model::id::{ExecutionId, TaskId, TenantId};
-use innkeeper_store::{ExecutionFilter, TrailFilter, TrailPage};
+use innkeeper_store::{ExecutionFilter, TrailEntry, TrailFilter, TrailPage};
 
 use crate::auth::Tenant;
 use crate::id::Id;
@@ -29,7 +29,7 @@ pub(crate) async fn list(
     if page.entries.is_empty() {
         refuse_unknown(&api, &tenant, &id).await?;
     }
-    Ok(Json(shown(page)))
+    Ok(Json(shown(&api, page)))
 }
 
 /// Those of all tasks.
@@ -38,11 +38,19 @@ pub(crate) async fn list_all(
     Tenant(tenant): Tenant,
     Query(OfAll(filter)): Query<OfAll>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(shown(api.runner.trail(&tenant, filter).await?)))
+    Ok(Json(shown(&api, api.runner.trail(&tenant, filter).await?)))
 }
 
-fn shown(page: TrailPage) -> wire::Page<wire::TrailEntry> {
-    wire::Page::part(page.entries, page.next.map(|last| last.to_string()))
+fn shown(api: &Api, page: TrailPage) -> wire::Page<wire::TrailEntry> {
+    let entries = page.entries.into_iter().map(|entry| with_progress(api, entry)).collect();
+    wire::Page::part::<wire::TrailEntry>(entries, page.next.map(|last| last.to_string()))
+}
+
+/// The store knows that an execution runs, and the runner how far it is.
+fn with_progress(api: &Api, entry: TrailEntry) -> wire::TrailEntry {
+    let is_running = entry.execution.status == ExecutionStatus::Running;
+    let progress = if is_running { api.runner.progress(&entry.execution.id) } else { None };
+    wire::TrailEntry::new(entry, progress)
 }
 
 pub(crate) async fn show(
@@ -51,7 +59,7 @@ pub(crate) async fn show(
     Id(id): Id<ExecutionId>,
     Query(()): Query<()>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(wire::TrailEntry::from(api.runner.trail_entry(&tenant, &id).await?)))
+    Ok(Json(with_progress(&api, api.runner.trail_entry(&tenant, &id).await?)))
 }
 
 pub(crate) async fn logs(
@@ -71,7 +79,7 @@ pub(crate) async fn cancel(
 ) -> Result<impl IntoResponse, Problem> {
     api.runner.cancel_execution(&tenant, &id).await?;
     let execution = api.runner.trail_entry(&tenant, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(wire::TrailEntry::from(execution))))
+    Ok((StatusCode::ACCEPTED, Json(with_progress(&api, execution))))
 }
 
 /// An empty page is an answer only for a task that exists or has left executions.

@@ -151,6 +151,7 @@ fn say(out: &mut String, id: Position, message: Message) {
         Message::Execution(ended) => {
             sse::event(out, "execution", id, &wire::ExecutionEnded::from(&*ended));
         }
+        Message::Progress(said) => sse::event(out, "progress", id, &*said),
     }
 }
 

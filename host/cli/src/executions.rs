@@ -101,11 +101,19 @@ fn describe(execution: &Value) -> String {
         ("event", text("event")),
         ("due", time(&execution["scheduledAt"])),
         ("started", time(&execution["startedAt"])),
+        ("progress", progress(&execution["progress"])),
         ("completed", time(&execution["completedAt"])),
         ("output", text("output")),
         ("used", receipt(&execution["receipt"])),
         ("plugin", format!("{}@{digest}", text("plugin"))),
     ])
+}
+
+/// How far a running execution says it is, such as `42 %  sending to Ada`.
+pub(crate) fn progress(progress: &Value) -> String {
+    let Some(fraction) = progress["fraction"].as_f64() else { return String::new() };
+    let note = printable(&json_text(&progress["note"]));
+    format!("{:.0} %  {note}", fraction * 100.0).trim_end().to_owned()
 }
 
 /// What an execution used, on one line.

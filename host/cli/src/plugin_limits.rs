@@ -39,7 +39,11 @@ fn describe(limits: &Value) -> String {
         none if none.is_empty() => "none".to_owned(),
         own => own,
     };
-    fields(&[("its own", own), ("in force", written("effectiveLimits"))])
+    let in_force = match written("effectiveLimits") {
+        each if limits["effectiveConcurrency"].is_null() => each,
+        each => format!("{each}, concurrency {}", json_text(&limits["effectiveConcurrency"])),
+    };
+    fields(&[("its own", own), ("in force", in_force)])
 }
 
 #[cfg(test)]

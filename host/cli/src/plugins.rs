@@ -55,7 +55,7 @@ pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Re
         PluginVerb::Limits(limits) => plugin_limits::run(limits, client, output).await?,
         PluginVerb::Release { name } => {
             let answer = client.post(&["plugins", name.as_str(), "release"], None).await?;
-            output.answer(&answer, |answer| {
+            output.done(&answer, |answer| {
                 let tasks = answer["resumed"].as_array().map_or(0, Vec::len);
                 format!("{name} is released; {} resumed", count(tasks, "task"))
             })?;

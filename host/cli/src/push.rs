@@ -33,7 +33,9 @@ pub(crate) async fn push(push: Push, client: &Client, output: Output) -> Result<
     let with_remedy = |failure| rollouts::with_remedy(failure, &command, &push.rollout);
     let (mut is_changed, mut answer) = uploaded.map_err(with_remedy)?;
     if push.rollout.canary.is_some() {
-        (is_changed, answer) = (true, activate(&push, &digest, client).await.map_err(with_remedy)?);
+        let was_active = answer["version"]["isActive"] == true;
+        let activated = activate(&push, &digest, was_active, client).await;
+        (is_changed, answer) = (true, activated.map_err(with_remedy)?);
     }
     let done = outcome(&push, is_changed, &answer);
     output.done(&answer, |answer| format!("{done}\n{}{}", describe(answer), rollouts::describe(answer)))?;
@@ -55,12 +57,13 @@ fn outcome(push: &Push, is_changed: bool, answer: &Value) -> String {
 }
 
 /// Activates what was pushed if it does well with the sample.
-async fn activate(push: &Push, digest: &str, client: &Client) -> Result<Value, Failure> {
+async fn activate(push: &Push, digest: &str, was_active: bool, client: &Client) -> Result<Value, Failure> {
     let body = rollouts::body(Some(digest), &push.rollout);
     let activated = client.post(&["plugins", push.name.as_str(), "activate"], Some(&body)).await;
     activated.map_err(|failure| {
         let Failure::Refused(mut problem) = failure else { return failure };
-        problem.hint = Some(format!("it is kept as version {}, and not active", short_digest(digest)).into());
+        let stays = if was_active { "stays active, as it was" } else { "is kept, and not active" };
+        problem.hint = Some(format!("version {} {stays}", short_digest(digest)).into());
         Failure::Refused(problem)
     })
 }

@@ -64,9 +64,8 @@ async fn change(
         let digest = digest.map(|digest| format!(" {}", short_digest(digest))).unwrap_or_default();
         rollouts::with_remedy(failure, &format!("innkeeper plugin {verb} {name}{digest}"), rollout)
     })?;
-    output.answer(&plugin, |plugin| {
-        format!("active now\n{}{}", describe(plugin), rollouts::describe(plugin))
-    })?;
+    output
+        .done(&plugin, |plugin| format!("active now\n{}{}", describe(plugin), rollouts::describe(plugin)))?;
     Ok(())
 }
 

@@ -164,6 +164,7 @@ const ANSWERS: &[Canned] = &[
         || json!({"http": ["https://api.example.com"], "keyValue": ["state"], "config": []}),
     ),
     ("/v1/kv", 200, || page(&[json!({"bucket": "state", "keys": 2, "bytes": 2048})])),
+    ("/v1/kv/state/user:1", 200, || json!({"visits": 3})),
     ("/v1/kv/state", 200, || page(&[json!({"key": "user:1", "size": 12})])),
     ("/v1/config", 200, || {
         let at = "2025-06-01T12:00:00.000Z";
@@ -183,11 +184,17 @@ const ANSWERS: &[Canned] = &[
         page(&[json!({"id": ID, "name": "ci", "tenant": "acme", "role": "writer", "lastUsedAt": null,
             "expiresAt": "2025-09-01T00:00:00.000Z"})])
     }),
-    (
-        "/v1/plugins/greeter/limits",
-        200,
-        || json!({"limits": {"timeout": "5s"}, "effectiveLimits": {"fuel": 1_000_000_000, "timeout": "5s"}}),
-    ),
+    ("/v1/plugins/greeter/versions", 200, || {
+        page(&[
+            json!({"digest": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "isActive": true,
+            "handler": "innkeeper:plugin/handler", "size": 81_920, "createdAt": "2025-06-01T12:00:00.000Z",
+            "uploadedBy": "ci", "runs": 2}),
+        ])
+    }),
+    ("/v1/plugins/greeter/limits", 200, || {
+        json!({"limits": {"timeout": "5s"}, "effectiveLimits": {"fuel": 1_000_000_000, "timeout": "5s"},
+            "effectiveConcurrency": 100})
+    }),
     ("/v1/tenant", 200, tenant),
     ("/v1/audit", 200, || {
         page(&[json!({"id": ID, "at": "2025-06-01T12:00:00.000Z", "actor": "ci", "method": "PUT",
@@ -239,12 +246,19 @@ fn plugins_and_what_they_keep_are_printed() {
         &["plugin", "get", "greeter"],
         &["plugin", "grants", "greeter"],
         &["plugin", "limits", "greeter"],
+        &["plugin", "versions", "greeter"],
         &["kv", "buckets"],
         &["kv", "list", "state"],
+        &["kv", "get", "state", "user:1"],
         &["config", "list"],
         &["config", "get", "token"],
     ];
     insta::assert_snapshot!(sessions(&server(ANSWERS), commands));
+}
+
+#[test]
+fn what_a_server_would_run_with_is_printed() {
+    insta::assert_snapshot!(sessions("http://127.0.0.1:1", &[&["config", "check"]]));
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub mod measure;
 pub mod overlap;
 pub mod precondition;
 pub mod problem;
+pub mod progress;
 pub mod quarantine;
 pub mod quota;
 pub mod rate;

@@ -162,6 +162,23 @@ pub struct Invocation {
     pub grants: Arc<Grants>,
     /// Where stored state is read.
     pub state: Arc<dyn StateReader>,
+    /// Who hears how far it is.
+    pub progress: Arc<dyn ProgressSink>,
+}
+
+/// Hears how far executions say they are.
+pub trait ProgressSink: Send + Sync + 'static {
+    /// The execution of `from` says that so much of its work is done, as a fraction, and what it is doing. It may say so as
+    /// often as it likes, and what it says may be any number and any text.
+    fn report(self: Arc<Self>, from: &Invocation, fraction: f32, note: &str);
+}
+
+/// Nobody hears it.
+#[derive(Debug, Clone, Copy)]
+pub struct Unheard;
+
+impl ProgressSink for Unheard {
+    fn report(self: Arc<Self>, _: &Invocation, _: f32, _: &str) {}
 }
 
 /// Stored state as an execution may read it.

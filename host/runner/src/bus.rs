@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use innkeeper_model::event::Event;
 use innkeeper_model::execution::{Execution, LogLine};
-use innkeeper_model::id::{RunId, TaskId, TenantId};
+use innkeeper_model::id::{ExecutionId, RunId, TaskId, TenantId};
+use innkeeper_model::progress::Progress;
 use innkeeper_model::topic::{PatternIndex, TopicPattern};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -30,6 +31,8 @@ pub enum Message {
     Task(TaskChange),
     /// An execution ended.
     Execution(Arc<ExecutionEnded>),
+    /// An execution says how far it is.
+    Progress(Arc<ExecutionProgress>),
 }
 
 impl Message {
@@ -46,6 +49,7 @@ impl Message {
                 let texts = text(&execution.output) + text(&execution.error) + text(&execution.event);
                 own + size_of::<ExecutionEnded>() + texts + lines.sum::<usize>()
             }
+            Self::Progress(said) => own + size_of::<ExecutionProgress>() + said.progress.note.len(),
         }
     }
 }
@@ -90,6 +94,21 @@ pub struct ExecutionEnded {
     pub replay_of: Option<RunId>,
     /// What it logged, in order.
     pub logs: Vec<LogLine>,
+}
+
+/// How far a running execution says it is. It is told of four times a second at most, and always of the latest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionProgress {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Its run.
+    pub run_id: RunId,
+    /// Its task.
+    pub task_id: TaskId,
+    /// What it says.
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 /// The meeting point of publishers and live subscribers; clones share it.

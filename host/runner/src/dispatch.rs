@@ -79,7 +79,7 @@ async fn start(
         Ok(claims) => claims,
         Err(error) => {
             for execution in &executions {
-                shared.unregister(execution);
+                shared.running.unregister(execution);
             }
             let now = shared.clock.now();
             let mut queue = shared.lock_queue();
@@ -93,7 +93,7 @@ async fn start(
     };
     for ((run, execution), claim) in runs.into_iter().zip(executions).zip(claims) {
         let Some(claimed) = note(shared, run, claim, &before) else {
-            shared.unregister(&execution);
+            shared.running.unregister(&execution);
             continue;
         };
         let slot = slots.split(1).expect("no more is claimed than there are slots");

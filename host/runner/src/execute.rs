@@ -9,7 +9,9 @@ use innkeeper_model::BoxFuture;
 use innkeeper_model::event::HOPS_MAX;
 use innkeeper_model::execution::{Execution, ExecutionStatus, Failure, FailureKind};
 use innkeeper_model::id::EventId;
-use innkeeper_model::sandbox::{Effects, Invocation, Outcome, PublishedEvent, Report, StopReason};
+use innkeeper_model::sandbox::{
+    Effects, Invocation, Outcome, ProgressSink, PublishedEvent, Report, StopReason,
+};
 use innkeeper_model::trace::{TraceContext, TraceId};
 use innkeeper_store::{Claimed, NewEvent, RunEnding, Settled, Settlement, StoreError, Verdict};
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -27,7 +29,7 @@ use self::timeline::Timeline;
 /// Runs a claimed execution to its end and settles it. The slot is free again as soon as the sandbox is.
 pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
     shared.metrics.started(&claimed, shared.clock.now());
-    let stop = stopped(shared.stop_signal(&claimed.execution_id));
+    let stop = stopped(shared.running.stop_signal(&claimed.execution_id));
     let trace = timeline::place(&shared, &claimed);
     let mut timeline = Timeline::begin(&shared, &trace);
     let span = span(&claimed, &trace);
@@ -35,7 +37,7 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
     if let Some(timeline) = &mut timeline {
         timeline.left_sandbox(&shared);
     }
-    shared.unregister(&claimed.execution_id);
+    shared.running.unregister(&claimed.execution_id);
     // The slot is for another as soon as the sandbox is free, unless too many ends wait to be written.
     let _unsettled = shared.unsettled.acquire().await;
     // First its place in the tenant's share: whoever gets the slot is chosen among all that may have it.
@@ -78,7 +80,7 @@ fn span(claimed: &Claimed, trace: &TraceContext) -> tracing::Span {
     )
 }
 
-fn invocation(shared: &Shared, claimed: &Claimed, trace: TraceContext) -> Invocation {
+fn invocation(shared: &Arc<Shared>, claimed: &Claimed, trace: TraceContext) -> Invocation {
     let plugin = shared.policies.of(&claimed.tenant, &claimed.plugin);
     Invocation {
         tenant: claimed.tenant.clone(),
@@ -99,6 +101,7 @@ fn invocation(shared: &Shared, claimed: &Claimed, trace: TraceContext) -> Invoca
         limits: shared.limits(&claimed.tenant, &plugin.policy.limits, &claimed.limits),
         grants: Arc::clone(&plugin.grants),
         state: Arc::clone(&shared.state_reader),
+        progress: Arc::clone(shared) as Arc<dyn ProgressSink>,
     }
 }
 

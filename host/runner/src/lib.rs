@@ -36,6 +36,7 @@ mod queue;
 mod quotas;
 mod replay;
 mod retention;
+mod running;
 mod schedules;
 mod slots;
 mod spans;

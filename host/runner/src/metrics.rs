@@ -70,7 +70,7 @@ impl TaskRunner {
         let shared = &self.0;
         let metrics = &shared.metrics;
         let (queued, held) = shared.lock_queue().sizes();
-        let running = shared.running.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let running = shared.running.count();
         let failures = FailureKind::ALL.into_iter().zip(&metrics.failed);
         RunnerFigures {
             succeeded: metrics.succeeded.get(),

@@ -4,6 +4,7 @@ use std::iter;
 use std::sync::Arc;
 
 use innkeeper_model::id::{ExecutionId, RunId, TenantId};
+use innkeeper_model::progress::Progress;
 use innkeeper_model::trace::{TraceContext, TraceId};
 use innkeeper_store::{DeadFilter, Replay, TrailEntry, TrailFilter, TrailPage};
 
@@ -93,6 +94,12 @@ impl TaskRunner {
     pub async fn trail_entry(&self, tenant: &TenantId, id: &ExecutionId) -> Result<TrailEntry, RunnerError> {
         let found = self.0.store.trail_entry(tenant, id).await?;
         found.ok_or_else(|| RunnerError::not_found("execution", id))
+    }
+
+    /// How far a running execution says it is; `None` if it says nothing.
+    #[must_use]
+    pub fn progress(&self, id: &ExecutionId) -> Option<Progress> {
+        self.0.running.progress(id)
     }
 }
 

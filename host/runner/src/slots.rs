@@ -79,7 +79,7 @@ impl Shared {
             }
         }
         for id in at_once.executions.iter().filter(|id| !started.contains(id)) {
-            self.unregister(id);
+            self.running.unregister(id);
         }
         for (tenant, count) in unused.iter().filter(|(_, count)| **count > 0) {
             self.free_share(tenant, *count);

@@ -9,7 +9,7 @@ use innkeeper_model::id::{Digest, ExecutionId, RunId, TaskId, TenantId};
 use innkeeper_model::sandbox::{ConfigValue, Sandbox, StateError, StateReader, StopReason};
 use innkeeper_model::topic::{PatternIndex, TopicPattern};
 use innkeeper_store::{Consequences, QueuedRun, Store, StoreError, StoredConfig};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +24,7 @@ use crate::policies::Policies;
 use crate::quarantine::Suspects;
 use crate::queue::DispatchQueue;
 use crate::retention::PrunedCounters;
+use crate::running::Running;
 use crate::schedules::Schedules;
 use crate::secret_key::{SecretError, SecretKey};
 use crate::staged::Staged;
@@ -54,7 +55,7 @@ pub(crate) struct Shared {
     pub(crate) plugin_lines: PluginLines,
     pub(crate) subscriptions: RwLock<HashMap<TenantId, PatternIndex<TaskId>>>,
     pub(crate) queue: Mutex<DispatchQueue>,
-    pub(crate) running: Mutex<HashMap<ExecutionId, watch::Sender<Option<StopReason>>>>,
+    pub(crate) running: Running,
     /// Free slots for executions.
     pub(crate) slots: Arc<Semaphore>,
     /// Ends of executions that may wait to be written.
@@ -96,7 +97,7 @@ impl Shared {
             self.executions.spawn(execute::run(Arc::clone(self), claimed, slot));
         }
         for execution in &then.cancelled {
-            self.stop(execution, StopReason::Cancelled);
+            self.running.stop(execution, StopReason::Cancelled);
         }
         if !then.queued.is_empty() {
             self.enqueue(then.queued);
@@ -114,19 +115,11 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Identifiers for executions that are about to be claimed. They can be told to stop from now on, before anybody can
-    /// know of them.
+    /// Identifiers for executions that are about to be claimed, registered as running.
     pub(crate) fn register(&self, count: usize) -> Vec<ExecutionId> {
         let ids: Vec<_> = (0..count).map(|_| self.ids.next(ExecutionId::new)).collect();
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.extend(ids.iter().map(|id| (*id, watch::channel(None).0)));
+        self.running.register(&ids);
         ids
-    }
-
-    /// Hears when an execution is to stop.
-    pub(crate) fn stop_signal(&self, id: &ExecutionId) -> Option<watch::Receiver<Option<StopReason>>> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(id).map(watch::Sender::subscribe)
     }
 
     /// Does `work` to its end, also if whoever asked for it goes away: what follows from a commit must not be left undone.
@@ -136,25 +129,6 @@ impl Shared {
     ) -> Result<T, RunnerError> {
         let done = self.loops.spawn(work).await;
         done.unwrap_or(Err(RunnerError::Store(StoreError::Stopped)))
-    }
-
-    /// Notes that an execution has ended.
-    pub(crate) fn unregister(&self, id: &ExecutionId) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
-
-    /// Tells an execution to stop. `false` if it does not run here.
-    pub(crate) fn stop(&self, id: &ExecutionId, reason: StopReason) -> bool {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(id).is_some_and(|sender| sender.send_replace(Some(reason)).is_none())
-    }
-
-    /// Tells every execution to stop.
-    pub(crate) fn stop_all(&self, reason: StopReason) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        for sender in running.values() {
-            sender.send_replace(Some(reason));
-        }
     }
 
     pub(crate) fn listen(&self, tenant: &TenantId, pattern: &TopicPattern, task: TaskId) {

@@ -22,6 +22,7 @@ use crate::plugin_lines::PluginLines;
 use crate::policies::Policies;
 use crate::quarantine::Suspects;
 use crate::retention::PrunedCounters;
+use crate::running::Running;
 use crate::schedules::Schedules;
 use crate::staged::Staged;
 use crate::state::{Shared, StoredState};
@@ -90,7 +91,7 @@ impl TaskRunner {
             () = tokio::time::sleep(shared.config.shutdown_grace) => {}
             () = hurry => {}
         }
-        shared.stop_all(StopReason::Interrupted);
+        shared.running.stop_all(StopReason::Interrupted);
         shared.executions.wait().await;
         tracing::info!("runner.stopped");
     }
@@ -181,7 +182,7 @@ async fn share(
         presets: std::sync::RwLock::new(known),
         subscriptions: std::sync::RwLock::default(),
         queue: std::sync::Mutex::default(),
-        running: std::sync::Mutex::default(),
+        running: Running::default(),
         slots,
         unsettled: Semaphore::new(UNSETTLED_MAX),
         queued: Notify::new(),

@@ -255,7 +255,7 @@ impl TaskRunner {
             meters.task_deleted();
         }
         for execution in &deleted.running {
-            shared.stop(execution, StopReason::Cancelled);
+            shared.running.stop(execution, StopReason::Cancelled);
         }
         self.stop_listening(tenant, task);
         self.tell(tenant, id, ChangeKind::Deleted);
@@ -268,7 +268,7 @@ impl TaskRunner {
     pub async fn cancel_execution(&self, tenant: &TenantId, id: &ExecutionId) -> Result<(), RunnerError> {
         let execution = self.execution(tenant, id).await?;
         let running = execution.status == ExecutionStatus::Running;
-        if running && self.0.stop(id, StopReason::Cancelled) {
+        if running && self.0.running.stop(id, StopReason::Cancelled) {
             return Ok(());
         }
         Err(RunnerError::NotRunning(id.to_string()))

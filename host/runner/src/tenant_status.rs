@@ -110,7 +110,7 @@ async fn stop_running(shared: &Shared, id: &TenantId, reason: StopReason) -> Res
     loop {
         let running = shared.store.running_executions(id).await?;
         for execution in &running {
-            shared.stop(execution, reason);
+            shared.running.stop(execution, reason);
         }
         if running.is_empty() && shared.lock_queue().load(id).0 == 0 {
             return Ok(());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use innkeeper_model::BoxFuture;
 use innkeeper_model::grants::Grants;
 use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId, TenantId};
-use innkeeper_model::sandbox::{Invocation, Outcome, Report, StopReason};
+use innkeeper_model::sandbox::{Invocation, Outcome, Report, StopReason, Unheard};
 use innkeeper_model::topic::EventName;
 use innkeeper_model::trace::TraceContext;
 
@@ -88,6 +88,7 @@ impl TaskRunner {
             limits: self.limits_of_plugin(tenant, plugin),
             grants: Arc::new(grants),
             state: Arc::clone(&shared.state_reader),
+            progress: Arc::new(Unheard),
         }
     }
 }

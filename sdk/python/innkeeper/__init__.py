@@ -84,7 +84,17 @@ def execution():
 
 def traceparent():
     """Where the execution stands in a trace, as a value for the header `traceparent`; the host adds it to outgoing requests."""
-    return context.traceparent() if context else None
+    return context.traceparent() if IN_COMPONENT else None
+
+
+def progress(fraction, note=""):
+    """Tells how far the handler is, from 0 to 1, and what it is doing, for people who look at the execution while it runs."""
+    if IN_COMPONENT:
+        context.progress(fraction, note)
+    else:
+        from . import testing
+
+        testing.scenario().progress.append((fraction, note))
 
 
 def metadata():

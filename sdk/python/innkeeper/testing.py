@@ -16,7 +16,7 @@ _scenarios = []
 
 
 class Scenario:
-    """What a handler finds, and what it leaves: `events`, `values`, `requests`.
+    """What a handler finds, and what it leaves: `events`, `values`, `requests`, `progress`.
 
     `metadata` is the task's; `config` has the configured values that are granted, by key; `values` what is stored, by bucket
     and key; `answers` are the `http.Response`s to the requests, in order. Whatever else is given is a field of
@@ -49,6 +49,7 @@ class Scenario:
         self.answers = list(answers)
         self.events = []
         self.requests = []
+        self.progress = []
 
     def __enter__(self):
         _scenarios.append(self)

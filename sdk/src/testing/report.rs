@@ -20,6 +20,8 @@ pub struct Report<T> {
     pub events: Vec<PublishedEvent>,
     /// What it logged, in order.
     pub logs: Vec<LogLine>,
+    /// How far it said it was, in order.
+    pub progress: Vec<Progress>,
     /// The HTTP requests it made, in order.
     #[cfg(feature = "http")]
     pub requests: Vec<crate::http::SentRequest>,
@@ -42,6 +44,22 @@ pub struct PublishedEvent {
     pub event: String,
     /// Its data as JSON text; `None` if it has none.
     pub data: Option<String>,
+}
+
+/// How far a handler said it was.
+///
+/// ```
+/// use innkeeper_sdk::{context, testing::Scenario};
+///
+/// let report = Scenario::new().enter(|| context::progress(0.25, "reading"));
+/// assert_eq!(report.progress[0].note, "reading");
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// How much of its work was done.
+    pub fraction: f32,
+    /// What it was doing.
+    pub note: String,
 }
 
 /// A message that a handler logged.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::bodies::{GrantsConfig, LimitsConfig, TaskConfig};
+use super::bodies::{GrantsConfig, PluginLimitsConfig, TaskConfig};
 use super::values::{Digest, PluginName};
 
 /// What a tenant is to have.
@@ -44,7 +44,7 @@ pub(crate) struct PluginDeclared {
     /// What is left out is left alone.
     grants: Option<GrantsConfig>,
     /// What is left out is left alone.
-    limits: Option<LimitsConfig>,
+    limits: Option<PluginLimitsConfig>,
 }
 
 /// A value that plugins are configured with.
@@ -69,6 +69,6 @@ pub(crate) enum GrantsOrNone {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum LimitsOrNone {
-    Some(LimitsConfig),
+    Some(PluginLimitsConfig),
     None,
 }

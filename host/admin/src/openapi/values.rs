@@ -69,6 +69,20 @@ values! {
     AnyJson = {"description": "Any JSON."};
 }
 
+/// How far a running execution says it is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Progress {
+    /// From 0, when nothing is done, to 1, when all is.
+    #[schema(minimum = 0, maximum = 1)]
+    fraction: f32,
+    /// What it is doing; may be empty.
+    #[schema(max_length = 201)]
+    note: String,
+    /// When it said so.
+    #[schema(value_type = Instant)]
+    at: String,
+}
+
 /// What an execution used.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,7 @@
 
 use innkeeper_model::execution::{self, ExecutionStatus, FailureKind, LogLine, Receipt};
 use innkeeper_model::id::{Digest, ExecutionId, PluginName, RunId, TaskId};
+use innkeeper_model::progress::Progress;
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::trace::TraceId;
@@ -89,15 +90,20 @@ pub(crate) struct TrailEntry {
     /// The run that repeats its run.
     #[schema(value_type = Option<values::RunId>)]
     replayed_by: Option<RunId>,
+    /// How far it says it is; `null` if it says nothing, or does not run any more.
+    #[schema(value_type = Option<values::Progress>)]
+    progress: Option<Progress>,
 }
 
-impl From<store::TrailEntry> for TrailEntry {
-    fn from(entry: store::TrailEntry) -> Self {
+impl TrailEntry {
+    /// What is kept of an execution, and what it says of itself if it runs.
+    pub(crate) fn new(entry: store::TrailEntry, progress: Option<Progress>) -> Self {
         Self {
             execution: entry.execution.into(),
             r#final: entry.ends_run,
             replay_of: entry.replay_of,
             replayed_by: entry.replayed_by,
+            progress,
         }
     }
 }
@@ -120,6 +126,7 @@ impl From<&bus::ExecutionEnded> for ExecutionEnded {
             replay_of: ended.replay_of,
             // It has only just ended.
             replayed_by: None,
+            progress: None,
         };
         Self { entry, logs: ended.logs.clone() }
     }

@@ -42,7 +42,7 @@ async fn what_is_declared_is_compared_and_then_changed() {
     let host = Host::start().await;
     let body = json!({
         "presets": [{"name": "@often", "cron": "*/5 * * * *"}],
-        "plugins": [{"name": "new", "digest": digest(OTHER), "grants": {"config": ["k"]}, "limits": {"timeout": "1s"}}],
+        "plugins": [{"name": "new", "digest": digest(OTHER), "grants": {"config": ["k"]}, "limits": {"timeout": "1s", "concurrency": 2}}],
         "config": [{"key": "k", "value": "v"}, {"key": "s", "value": "s3cret", "secret": true}],
         "tasks": [event_task("a"), {"id": "b", "type": "schedule", "preset": "@often", "plugin": "new"}],
     });
@@ -67,7 +67,7 @@ async fn what_is_declared_is_compared_and_then_changed() {
     assert_eq!(host.get("/v1/tasks/b").await.body["cron"], "*/5 * * * *");
     let exported = host.get("/v1/export").await;
     assert_eq!(exported.body["presets"][0]["name"], "@often");
-    assert_eq!(exported.body["plugins"][0]["limits"], json!({"timeout": "1s"}));
+    assert_eq!(exported.body["plugins"][0]["limits"], json!({"timeout": "1s", "concurrency": 2}));
     assert_eq!(exported.body["config"][1], json!({"key": "s", "value": null, "secret": true}));
     assert_eq!(
         exported.body["tasks"][0],

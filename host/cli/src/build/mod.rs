@@ -4,6 +4,7 @@ mod contract;
 mod javascript;
 mod python;
 mod rust;
+mod strip;
 mod tool;
 
 use std::path::Path;
@@ -56,11 +57,12 @@ impl From<anyhow::Error> for NotBuilt {
 /// # Errors
 /// [`NotBuilt::Source`] if its author has something to mend; [`NotBuilt::Other`] if a tool is missing or the folder is no project.
 pub(crate) async fn build(directory: &Path, messages: Messages) -> Result<Built, NotBuilt> {
-    match language(directory)? {
+    let built = match language(directory)? {
         Language::Rust => rust::build(directory, messages).await,
         Language::Python => python::build(directory, messages).await,
         Language::JavaScript => javascript::build(directory, messages).await,
-    }
+    }?;
+    Ok(Built { component: strip::strip(built.component), ..built })
 }
 
 /// Sees to it that the project in `directory` can be built here, as far as that can be known and done beforehand.

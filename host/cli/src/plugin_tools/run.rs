@@ -10,9 +10,10 @@ use innkeeper_model::execution::LogLine;
 use innkeeper_model::grants::Grants;
 use innkeeper_model::id::{Digest, ExecutionId, RunId, TenantId};
 use innkeeper_model::limits::Limits;
+use innkeeper_model::progress::Progress;
 use innkeeper_model::sandbox::{
-    ConfigValue, Invocation, KeyValueChange, KeyValueWrite, Outcome, Report, Sandbox as _, StateError,
-    StateReader,
+    ConfigValue, Invocation, KeyValueChange, KeyValueWrite, Outcome, ProgressSink, Report, Sandbox as _,
+    StateError, StateReader, Unheard,
 };
 use innkeeper_model::trace::TraceContext;
 use innkeeper_sandbox::WasmSandbox;
@@ -21,6 +22,7 @@ use serde_json::{Map, Value, json};
 use super::inspect::refused;
 use super::{measure, sandbox};
 use crate::args::{GrantText, RunPlugin};
+use crate::executions::progress;
 use crate::exit::Failure;
 use crate::output::{Output, bytes, fields, fuel, json_text, millis, printable};
 use crate::plugins;
@@ -40,7 +42,9 @@ pub(crate) async fn run(args: RunPlugin, output: Output) -> Result<(), Failure> 
     let occasion = Occasion::new(&args, admission.digest, component)?;
     let mut reports = Vec::new();
     for number in 0..args.repeat {
-        reports.push(occasion.execute(&sandbox, number).await);
+        let progress: Arc<dyn ProgressSink> =
+            if args.repeat > 1 || output.is_quiet() { Arc::new(Unheard) } else { Arc::new(OnStderr) };
+        reports.push(occasion.execute(&sandbox, number, progress).await);
     }
     let first = &reports[0];
     let mut told = tell(first);
@@ -81,7 +85,7 @@ impl Occasion {
         })
     }
 
-    async fn execute(&self, sandbox: &WasmSandbox, number: u32) -> Report {
+    async fn execute(&self, sandbox: &WasmSandbox, number: u32, progress: Arc<dyn ProgressSink>) -> Report {
         let now = SystemClock.now();
         let mut unique = [0; 10];
         unique[6..].copy_from_slice(&number.to_be_bytes());
@@ -105,6 +109,7 @@ impl Occasion {
             event_data_bytes_max: EVENT_DATA_BYTES_MAX,
             grants: Arc::clone(&self.grants),
             state: Arc::clone(&self.state) as Arc<dyn StateReader>,
+            progress,
         };
         sandbox.execute(invocation, Box::pin(std::future::pending())).await
     }
@@ -120,6 +125,16 @@ fn grants(texts: &[GrantText]) -> Result<Grants, Failure> {
         }
     }
     serde_json::from_value(Value::Object(lists)).map_err(|error| Failure::usage(format!("--allow: {error}")))
+}
+
+/// Shows how far the execution is, a line for each time it says so.
+struct OnStderr;
+
+impl ProgressSink for OnStderr {
+    fn report(self: Arc<Self>, _: &Invocation, fraction: f32, note: &str) {
+        let said = Progress::new(fraction, note, SystemClock.now());
+        eprintln!("{}", progress(&json!(said)));
+    }
 }
 
 /// A store in which there is nothing but the component and the configuration.

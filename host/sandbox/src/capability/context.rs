@@ -1,5 +1,7 @@
 //! `innkeeper:plugin/context`: what a handler may know about its execution.
 
+use std::sync::Arc;
+
 use innkeeper_model::sandbox::Invocation;
 use wasmtime::bail;
 use wasmtime::component::{HasData, Linker};
@@ -33,6 +35,12 @@ impl context::Host for View<'_> {
 
     fn traceparent(&mut self) -> Option<String> {
         self.0.map(|invocation| invocation.trace.traceparent())
+    }
+
+    fn progress(&mut self, fraction: f32, note: String) {
+        if let Some(invocation) = self.0 {
+            Arc::clone(&invocation.progress).report(invocation, fraction, &note);
+        }
     }
 }
 

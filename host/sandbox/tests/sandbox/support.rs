@@ -10,7 +10,7 @@ use innkeeper_model::execution::{Failure, FailureKind};
 use innkeeper_model::id::{Digest, ExecutionId, RunId, TenantId};
 use innkeeper_model::limits::Limits;
 use innkeeper_model::sandbox::{
-    Invocation, Outcome, Report, Sandbox as _, StateError, StateReader, StopReason,
+    Invocation, Outcome, Report, Sandbox as _, StateError, StateReader, StopReason, Unheard,
 };
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::trace::TraceContext;
@@ -100,6 +100,7 @@ pub fn invocation(component: &[u8]) -> Invocation {
         event_data_bytes_max: 256 << 10,
         grants: Arc::default(),
         state: stored(Some(component)),
+        progress: Arc::new(Unheard),
     }
 }
 

@@ -169,6 +169,7 @@ fn events(draft: &mut Draft) {
 
 const STREAM: &str = "Server-sent events with `id`, `event` and `data` (JSON). `event`: an event was published \
     (`{id, event, data, publishedAt, traceId}`). `task`: a task changed (`{taskId, change}`). `execution`: an execution ended (as \
-    `GET /v1/executions/{id}` shows it, with its `logs`). `ready` comes first. `reset` says that the id to go on from is not \
+    `GET /v1/executions/{id}` shows it, with its `logs`). `progress`: a running one says how far it is (`{executionId, runId, \
+    taskId, fraction, note, at}`). `ready` comes first. `reset` says that the id to go on from is not \
     known any more and something may be missing; `dropped` that the reader was too slow, and is the last. A comment shows \
     now and then that the stream is there.";
