@@ -20,12 +20,15 @@ pub(crate) const TABLES_MAX: u32 = 16;
 /// Elements of one table.
 const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// Bytes of memory that are cleared by hand when a slot is given back; beyond it the kernel is asked. Measured: the
-/// kernel's way makes two threads wait for each other.
-const MEMORY_KEEP_RESIDENT_BYTES: usize = 2 << 20;
+/// kernel's way makes two threads wait for each other. A JavaScript runtime touches 3 MiB for a small call.
+const MEMORY_KEEP_RESIDENT_BYTES: usize = 4 << 20;
 /// The same for tables.
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
-/// Sparser memory images than this are not laid out in full, so a few bytes of data cannot ask for gigabytes.
-const DENSE_IMAGE_BYTES_MAX: u64 = 1 << 20;
+/// A memory image of this size is laid out in full however sparse it is.
+const DENSE_IMAGE_BYTES: u64 = 1 << 20;
+/// So is one of so many times the component's own size: a few bytes of data cannot ask for gigabytes, and the memory of a language's
+/// runtime, a quarter of which is data, need not be copied for each execution.
+const DENSE_IMAGE_FACTOR: u64 = 4;
 
 /// The language of plugins: WebAssembly 2.0 and what compilers use beyond it. All else is off, each thing being code that
 /// would have to be trusted: threads, garbage collection, exceptions, 64-bit and several memories, tail calls, stack
@@ -42,13 +45,14 @@ pub(crate) fn config(config: &SandboxConfig) -> Config {
 
 /// `pagemap_scan` lets the kernel say which pages of a slot were touched, where it can (Linux 6.7).
 fn config_with(config: &SandboxConfig, pagemap_scan: Enabled) -> Config {
-    let mut engine = compiler_config();
+    let mut engine = compiler_config(0);
     engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config, pagemap_scan)));
     engine
 }
 
-/// The settings of an engine that makes the same machine code and runs none: it has no pool.
-pub(crate) fn compiler_config() -> Config {
+/// The settings of an engine that makes the same machine code of a component of so many bytes, and runs none: it has no pool.
+pub(crate) fn compiler_config(component_bytes: usize) -> Config {
+    let dense = (component_bytes as u64).saturating_mul(DENSE_IMAGE_FACTOR).max(DENSE_IMAGE_BYTES);
     let mut engine = Config::new();
     engine
         .wasm_features(LANGUAGE.complement(), false)
@@ -58,7 +62,7 @@ pub(crate) fn compiler_config() -> Config {
         .epoch_interruption(true)
         .concurrency_support(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES_MAX);
+        .memory_guaranteed_dense_image_size(dense);
     engine
 }
 

@@ -13,6 +13,7 @@ Modules for what a plugin must be granted are imported by name, and a component 
 Outside of a component (in tests) there is no host; `innkeeper.testing` takes its place.
 """
 
+import gc
 import json
 import logging
 import traceback
@@ -120,12 +121,40 @@ def publish(event, data=None):
 class _HostLog(logging.Handler):
     """Sends Python's own log to the execution's."""
 
-    def emit(self, record):
+    def __init__(self):
+        super().__init__()
         levels = host_log.Level
-        level = {10: levels.DEBUG, 20: levels.INFO, 30: levels.WARN, 40: levels.ERROR, 50: levels.CRITICAL}
+        self._levels = {10: levels.DEBUG, 20: levels.INFO, 30: levels.WARN, 40: levels.ERROR, 50: levels.CRITICAL}
+
+    def emit(self, record):
         name = "" if record.name == "root" else record.name
-        host_log.log(level.get(record.levelno, levels.INFO), name, record.getMessage())
+        host_log.log(self._levels.get(record.levelno, self._levels[logging.INFO]), name, record.getMessage())
+
+
+class _Nowhere(logging.Handler):
+    def emit(self, record):
+        self.format(record)
+
+
+def _warm_up():
+    """Goes the ways of a call while the component is built.
+
+    Each call begins with the memory that the build leaves. What Python makes when code runs for the first time is there
+    already, and does not cost every call a third of its time.
+    """
+    log = logging.Logger("innkeeper")
+    log.addHandler(_Nowhere())
+    handler = Handler()
+    handler.run = lambda event, data: data
+    for _ in range(20):
+        log.info("%s", "warm")
+        handler.handle("a", '{"text": "a", "numbers": [1, 2.5], "others": [true, null]}')
+    gc.collect()
+    gc.freeze()
 
 
 if IN_COMPONENT:
+    # There is one thread and one process, and no record need say which.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
     logging.basicConfig(level=logging.INFO, handlers=[_HostLog()])
+    _warm_up()

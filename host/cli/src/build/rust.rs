@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::{Built, Messages, NotBuilt};
@@ -14,11 +15,13 @@ const TARGET: &str = "wasm32-wasip2";
 
 /// Builds the crate in `directory`, in a target folder that it shares with no other build: nobody waits for nobody.
 pub(super) async fn build(directory: &Path, messages: Messages) -> Result<Built, NotBuilt> {
-    let target_directory = target_directory(directory).await?.join("innkeeper-plugins");
+    let metadata = metadata(directory).await?;
+    let profile = metadata.profile();
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
+    cargo.args(["build", "--profile", profile, "--target", TARGET, "--message-format", "json-render-diagnostics"]);
     // Line tables would make the component many times larger, and nobody reads them.
-    cargo.args(["--config", "profile.release.debug=0"]).arg("--target-dir").arg(target_directory);
+    cargo.args(["--config", &format!("profile.{profile}.debug=0")]);
+    cargo.arg("--target-dir").arg(metadata.target_directory.join("innkeeper-plugins"));
     match messages {
         Messages::Shown => cargo.stderr(Stdio::inherit()),
         Messages::Kept if console::colors_enabled_stderr() => cargo.args(["--quiet", "--color", "always"]),
@@ -42,21 +45,30 @@ async fn run(mut command: Command, directory: &Path) -> anyhow::Result<Output> {
     Ok(child.wait_with_output().await?)
 }
 
+/// What cargo says of a workspace.
 #[derive(Deserialize)]
 struct Metadata {
     target_directory: PathBuf,
+    /// The table `workspace.metadata`.
+    metadata: Option<Value>,
 }
 
-/// The crate's own target folder.
-async fn target_directory(directory: &Path) -> anyhow::Result<PathBuf> {
+impl Metadata {
+    /// The profile that the workspace builds plugins with: `workspace.metadata.innkeeper.profile`, or `release`.
+    fn profile(&self) -> &str {
+        let named = self.metadata.as_ref().and_then(|metadata| metadata["innkeeper"]["profile"].as_str());
+        named.unwrap_or("release")
+    }
+}
+
+async fn metadata(directory: &Path) -> anyhow::Result<Metadata> {
     let mut cargo = Command::new("cargo");
     cargo.args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::piped());
     let output = run(cargo, directory).await?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    Ok(metadata.target_directory)
+    serde_json::from_slice(&output.stdout).context("cargo metadata")
 }
 
 #[derive(Deserialize)]
@@ -128,6 +140,18 @@ mod tests {
     fn artifact(manifest: &Path, kind: &str, file: &str) -> String {
         json!({"reason": "compiler-artifact", "manifest_path": manifest, "target": {"kind": [kind]}, "filenames": [file]})
             .to_string()
+    }
+
+    #[test]
+    fn a_workspace_may_name_the_profile_for_plugins() {
+        let profile = |metadata: Value| {
+            let read: Metadata =
+                serde_json::from_value(json!({"target_directory": "/t", "metadata": metadata})).expect("metadata");
+            read.profile().to_owned()
+        };
+        assert_eq!(profile(Value::Null), "release");
+        assert_eq!(profile(json!({"other": 1})), "release");
+        assert_eq!(profile(json!({"innkeeper": {"profile": "small"}})), "small");
     }
 
     #[test]
