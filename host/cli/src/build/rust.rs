@@ -18,7 +18,15 @@ pub(super) async fn build(directory: &Path, messages: Messages) -> Result<Built,
     let metadata = metadata(directory).await?;
     let profile = metadata.profile();
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--profile", profile, "--target", TARGET, "--message-format", "json-render-diagnostics"]);
+    cargo.args([
+        "build",
+        "--profile",
+        profile,
+        "--target",
+        TARGET,
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
     // Line tables would make the component many times larger, and nobody reads them.
     cargo.args(["--config", &format!("profile.{profile}.debug=0")]);
     cargo.arg("--target-dir").arg(metadata.target_directory.join("innkeeper-plugins"));
@@ -146,7 +154,8 @@ mod tests {
     fn a_workspace_may_name_the_profile_for_plugins() {
         let profile = |metadata: Value| {
             let read: Metadata =
-                serde_json::from_value(json!({"target_directory": "/t", "metadata": metadata})).expect("metadata");
+                serde_json::from_value(json!({"target_directory": "/t", "metadata": metadata}))
+                    .expect("metadata");
             read.profile().to_owned()
         };
         assert_eq!(profile(Value::Null), "release");

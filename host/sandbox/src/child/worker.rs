@@ -53,7 +53,8 @@ fn serve() -> io::Result<()> {
 /// The engine's compatibility and the artifact, or what else to say.
 fn compile(request: &Request, component: &[u8]) -> Result<(u64, Vec<u8>), (Answer, String)> {
     let component = asks::component(component, request.guest_memory_bytes).map_err(refused)?;
-    let engine = Engine::new(&engine::compiler_config(component.len())).map_err(|error| not_compiled(&error))?;
+    let engine =
+        Engine::new(&engine::compiler_config(component.len())).map_err(|error| not_compiled(&error))?;
     let artifact = engine.precompile_component(&component).map_err(|error| not_compiled(&error))?;
     if artifact.len() as u64 > request.artifact_bytes {
         let message = format!(
