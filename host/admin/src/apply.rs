@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use innkeeper_model::access::Role;
 use innkeeper_model::id::Digest;
-use innkeeper_runner::{ApplyPlan, PlannedPlugin, PlannedTask, PlannedValue};
+use innkeeper_runner::{ApplyPlan, Declaration, DeclaredValue, PlannedPlugin, PlannedTask, PlannedValue};
 use innkeeper_store::{Preset, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -79,6 +79,7 @@ pub(crate) async fn apply(
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let declared = declaration::read(body).map_err(Problem::invalid)?;
+    refuse_guesses(&identity, &declared)?;
     let plan = api.runner.plan(&tenant, declared).await?;
     refuse_beyond_role(&identity, &plan)?;
     let answer = Answer {
@@ -93,6 +94,20 @@ pub(crate) async fn apply(
         api.runner.carry_out(&tenant, plan).await?;
     }
     Ok((tagged(&tag), Json(answer)))
+}
+
+/// Whoever may not change secrets may not find out either whether one is what they think.
+fn refuse_guesses(identity: &Identity, declared: &Declaration) -> Result<(), Problem> {
+    let is_guess = |value: &DeclaredValue| value.is_secret && value.value.is_some();
+    match declared.config.iter().find(|value| is_guess(value)) {
+        Some(value) if identity.role < Role::Admin => Err(Problem::forbidden(format!(
+            "to declare the value of a secret, `{}`, needs the role `{}`; the token has `{}`: leave its value out",
+            value.key,
+            Role::Admin.as_str(),
+            identity.role.as_str()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Whoever may change tasks may not change everything.
@@ -123,8 +138,8 @@ fn changes(plan: &ApplyPlan) -> Vec<Change> {
     let values = plan.config.iter().map(value_change);
     let tasks = plan.tasks.iter().map(task_change);
     let kept = presets.chain(plugins).chain(values).chain(tasks);
-    kept.chain(gone("task", plan.deleted_tasks.iter().map(ToString::to_string).collect()))
-        .chain(gone("config", plan.deleted_config.clone()))
+    kept.chain(gone("task", plan.deleted_tasks.iter().map(|(id, _)| id.to_string()).collect()))
+        .chain(gone("config", plan.deleted_config.iter().map(|(key, _)| key.clone()).collect()))
         .chain(gone("plugin", plan.deleted_plugins.iter().map(ToString::to_string).collect()))
         .collect()
 }

@@ -14,7 +14,7 @@ pub enum Quota {
     Concurrency,
     /// Runs that wait, for a slot or for a retry.
     QueuedRuns,
-    /// Bytes of components, key-value data and event data.
+    /// Bytes of components, key-value data, data of events and of runs, configured values and metadata of tasks.
     StoredBytes,
     /// Plugins.
     Plugins,
@@ -73,7 +73,7 @@ pub struct Quotas {
     pub concurrency: Option<u32>,
     /// Runs that wait.
     pub queued_runs: u64,
-    /// Bytes of components, key-value data and event data.
+    /// Bytes of components, key-value data, data of events and of runs, configured values and metadata of tasks.
     pub stored_bytes: u64,
     /// Plugins.
     pub plugins: u64,

@@ -11,10 +11,12 @@ use innkeeper_model::time::Timestamp;
 use innkeeper_model::topic::EventName;
 use innkeeper_model::trace::TraceContext;
 use innkeeper_schedule::duration::format_duration;
-use innkeeper_store::{Claimed, Doomed, Expected, NewEvent, StoreError, Watched};
+use innkeeper_store::{Claimed, Doomed, Expected, NewEvent, StoreError, TenantUsage, Watched};
 use serde_json::json;
 
+use crate::execute::account;
 use crate::fire::NAP;
+use crate::quotas::Room;
 use crate::state::Shared;
 
 /// Expectations that are looked at in one transaction.
@@ -57,7 +59,9 @@ async fn look_at_all(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreErr
         if due.is_empty() {
             return shared.store.next_expectation().await;
         }
-        let watches: Vec<_> = due.iter().map(|expected| decide(shared, expected, now)).collect();
+        let mut watches: Vec<_> = due.iter().map(|expected| decide(shared, expected, now)).collect();
+        // It lasts until the runs are queued.
+        let _rooms: Vec<_> = watches.iter_mut().filter_map(|watched| make_room(shared, watched)).collect();
         let recorded = shared.store.record_watches(watches.clone(), now).await?;
         for (watched, then) in watches.iter().zip(recorded) {
             let Some(then) = then else { continue };
@@ -65,11 +69,19 @@ async fn look_at_all(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreErr
                 let (tenant, task_id) = (&watched.tenant, &watched.task);
                 tracing::warn!(%tenant, %task_id, since = ?watched.overdue_since, "task.overdue");
                 shared.metrics.events.increment();
+                if let Some(meters) = shared.meters(tenant) {
+                    let stored_bytes = account::data_bytes(event);
+                    meters.add(TenantUsage { stored_bytes, ..TenantUsage::default() });
+                }
                 crate::publish::tell(shared, tenant, event, now);
             }
             shared.follow(then, &mut None);
         }
     }
+}
+
+fn make_room(shared: &Shared, watched: &mut Watched) -> Option<Room> {
+    account::make_room(shared, &watched.tenant, std::slice::from_mut(watched.event.as_mut()?))
 }
 
 fn decide(shared: &Shared, expected: &Expected, now: Timestamp) -> Watched {

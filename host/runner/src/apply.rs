@@ -7,7 +7,7 @@ use innkeeper_model::precondition::Precondition;
 use innkeeper_model::problem::FieldError;
 use innkeeper_model::task::Task;
 use innkeeper_store::{
-    Applied, Batch, PluginChange, PluginVersion, StoredConfig, TenantUsage, VersionChange,
+    Applied, Batch, ConfigChange, PluginChange, PluginVersion, StoredConfig, TenantUsage, VersionChange,
 };
 
 use crate::bus::ChangeKind;
@@ -15,6 +15,7 @@ use crate::config_values::no_key;
 use crate::declaration::{ApplyPlan, Declaration, PlannedPlugin, PlannedTask, PlannedVersion};
 use crate::error::RunnerError;
 use crate::staged::StagedComponent;
+use crate::quotas::metadata_bytes;
 use crate::task_runner::TaskRunner;
 
 /// Changes of one transaction at most: whoever else writes waits for so long.
@@ -57,11 +58,16 @@ impl TaskRunner {
         let batch = self.batch(tenant, &plan)?;
         let more = usage(&plan, &batch);
         self.0.admit_stored(&kept, more).await?;
+        let _one = self.0.policies.one_by_one().await;
         let applied = self.0.store.apply(tenant, batch, self.0.clock.now()).await?;
         kept.meters.add(more);
-        self.follow_presets_and_plugins(tenant, &plan).await?;
-        self.follow_tasks(tenant, &plan, &applied).await?;
+        self.follow_presets_and_plugins(tenant, &plan);
+        self.follow_tasks(tenant, &applied);
         tracing::info!(%tenant, changes = plan.len(), "declaration.applied");
+        // What is left reads the store. It is done already, and whoever asked must not be told that it is not.
+        if let Err(error) = self.resume_and_requeue(tenant, &plan, &applied).await {
+            tracing::error!(%tenant, %error, "declaration.applied, and what waited for it may go on late");
+        }
         Ok(())
     }
 
@@ -71,12 +77,15 @@ impl TaskRunner {
             presets: plan.presets.iter().map(|(_, preset)| preset.clone()).collect(),
             tasks: plan.tasks.iter().map(task_change).collect(),
             deleted_tasks: plan.deleted_tasks.clone(),
-            deleted_config: plan.deleted_config.clone(),
             deleted_plugins: plan.deleted_plugins.clone(),
             ..Batch::default()
         };
         for plugin in &plan.plugins {
             batch.plugins.push(self.plugin_change(tenant, plugin)?);
+        }
+        for (key, before) in &plan.deleted_config {
+            let (key, before) = (key.clone(), Some(before.clone()));
+            batch.config.push(ConfigChange { key, before, value: None });
         }
         for planned in &plan.config {
             let value = if planned.is_secret {
@@ -86,7 +95,11 @@ impl TaskRunner {
             } else {
                 StoredConfig::Plain(planned.value.clone())
             };
-            batch.config.push((planned.key.clone(), value));
+            batch.config.push(ConfigChange {
+                key: planned.key.clone(),
+                before: planned.stored.clone(),
+                value: Some(value),
+            });
         }
         Ok(batch)
     }
@@ -107,24 +120,21 @@ impl TaskRunner {
             Some(tag) => Precondition::Tagged(vec![tag.clone()]),
             None => Precondition::Absent,
         };
-        Ok(PluginChange { name: planned.name.clone(), demanded, version, policy: planned.policy.clone() })
+        let (policy_before, policy) = (planned.policy_before.clone(), planned.policy.clone());
+        Ok(PluginChange { name: planned.name.clone(), demanded, version, policy_before, policy })
     }
 
-    async fn follow_presets_and_plugins(
-        &self,
-        tenant: &TenantId,
-        plan: &ApplyPlan,
-    ) -> Result<(), RunnerError> {
+    fn follow_presets_and_plugins(&self, tenant: &TenantId, plan: &ApplyPlan) {
         for (_, preset) in &plan.presets {
             self.know_preset(preset);
         }
         for plugin in &plan.plugins {
             self.0.policies.keep(tenant, &plugin.name, plugin.policy.clone());
+            // It may have more executions than before.
+            self.0.plugin_has_room(tenant, &plugin.name);
             if plugin.version != PlannedVersion::Active {
                 self.0.staged.forget(tenant, &plugin.digest);
                 tracing::info!(%tenant, plugin = %plugin.name, digest = %plugin.digest, "plugin.applied");
-                // What is quarantined may be in use no longer.
-                self.resume_released(tenant, &plugin.name).await?;
             }
         }
         for name in &plan.deleted_plugins {
@@ -133,34 +143,38 @@ impl TaskRunner {
                 meters.plugin_deleted();
             }
         }
-        Ok(())
     }
 
-    async fn follow_tasks(
-        &self,
-        tenant: &TenantId,
-        plan: &ApplyPlan,
-        applied: &Applied,
-    ) -> Result<(), RunnerError> {
-        debug_assert_eq!(plan.tasks.len(), applied.replaced.len());
+    fn follow_tasks(&self, tenant: &TenantId, applied: &Applied) {
         for replaced in &applied.replaced {
             let id = &replaced.task.definition.id;
             if let Some(before) = &replaced.before {
                 self.stop_listening(tenant, before);
             }
             self.listen(tenant, &replaced.task);
-            let change = if replaced.before.is_some() {
-                self.requeue(tenant, id).await?;
-                ChangeKind::Replaced
-            } else {
-                ChangeKind::Created
-            };
+            let change = if replaced.before.is_some() { ChangeKind::Replaced } else { ChangeKind::Created };
             self.tell(tenant, id, change);
         }
         for (task, deleted) in &applied.deleted {
             self.forget_task(tenant, task, deleted);
         }
         self.0.scheduled.notify_one();
+    }
+
+    /// Has the runs that wait find what holds now.
+    async fn resume_and_requeue(
+        &self,
+        tenant: &TenantId,
+        plan: &ApplyPlan,
+        applied: &Applied,
+    ) -> Result<(), RunnerError> {
+        for replaced in applied.replaced.iter().filter(|replaced| replaced.before.is_some()) {
+            self.requeue(tenant, &replaced.task.definition.id).await?;
+        }
+        for plugin in plan.plugins.iter().filter(|plugin| plugin.version != PlannedVersion::Active) {
+            // What is quarantined may be in use no longer.
+            self.resume_released(tenant, &plugin.name).await?;
+        }
         Ok(())
     }
 }
@@ -181,10 +195,12 @@ fn usage(plan: &ApplyPlan, batch: &Batch) -> TenantUsage {
         VersionChange::Store(version) => version.component.size(),
         VersionChange::Keep | VersionChange::Activate(_) => 0,
     });
+    let values = plan.config.iter().map(|planned| count(planned.key.len() + planned.value.len()));
+    let metadata = plan.tasks.iter().map(|task| metadata_bytes(&task.after));
     TenantUsage {
         tasks: count(plan.tasks.iter().filter(|task| task.before.is_none()).count()),
         plugins: count(plan.plugins.iter().filter(|plugin| plugin.tag.is_none()).count()),
-        stored_bytes: bytes.sum(),
+        stored_bytes: bytes.chain(values).chain(metadata).fold(0, u64::saturating_add),
     }
 }
 

@@ -36,7 +36,8 @@ impl TaskRunner {
     /// read by granted plugins only. Returns the entry, and whether its key is new.
     ///
     /// # Errors
-    /// [`RunnerError::Invalid`] if the key or the value is not valid, or if the host has no key to encrypt with.
+    /// [`RunnerError::Invalid`] if the key or the value is not valid, or if the host has no key to encrypt with;
+    /// [`RunnerError::QuotaExceeded`] if the tenant may not store so much.
     pub async fn set_config(
         &self,
         tenant: &TenantId,
@@ -56,8 +57,11 @@ impl TaskRunner {
         } else {
             StoredConfig::Plain(value.clone())
         };
+        let bytes = u64::try_from(key.len() + value.len()).unwrap_or(u64::MAX);
+        self.admit_stored_bytes(tenant, bytes).await?;
         let now = self.now();
         let is_new = self.0.store.put_config(tenant, key, stored, now).await?;
+        self.note_stored_bytes(tenant, bytes);
         tracing::info!(%tenant, key, is_secret, is_new, "config.set");
         let value = (!is_secret).then_some(value);
         Ok((ConfigEntry { key: key.to_owned(), value, updated_at: now }, is_new))

@@ -5,7 +5,7 @@ use innkeeper_model::id::{Digest, PluginName, TaskId};
 use innkeeper_model::limits::LimitWishes;
 use innkeeper_model::task::Task;
 use innkeeper_model::task_config::TaskConfig;
-use innkeeper_store::{NewTask, PluginPolicy, Preset};
+use innkeeper_store::{NewTask, PluginPolicy, Preset, StoredConfig};
 
 /// What a tenant is to have.
 #[derive(Debug, Clone, Default)]
@@ -72,10 +72,10 @@ pub struct ApplyPlan {
     pub config: Vec<PlannedValue>,
     /// Tasks.
     pub tasks: Vec<PlannedTask>,
-    /// Tasks that go.
-    pub deleted_tasks: Vec<TaskId>,
-    /// Keys of values that go.
-    pub deleted_config: Vec<String>,
+    /// Tasks that go, each with what names its state.
+    pub deleted_tasks: Vec<(TaskId, String)>,
+    /// Keys of values that go, each with what is stored.
+    pub deleted_config: Vec<(String, StoredConfig)>,
     /// Plugins that go.
     pub deleted_plugins: Vec<PluginName>,
 }
@@ -140,6 +140,8 @@ pub struct PlannedValue {
     pub key: String,
     /// What it is; `None` if it is new, and of a secret no text.
     pub before: Option<Option<String>>,
+    /// What is stored of that.
+    pub stored: Option<StoredConfig>,
     /// What it is to be.
     pub value: String,
     /// Whether that is a secret.

@@ -44,6 +44,9 @@ impl TaskRunner {
         rollout: Rollout,
     ) -> Result<(Admission, Changes), RunnerError> {
         self.refuse_when_stopping()?;
+        // It costs a compilation, as an upload does.
+        let kept = self.0.open_tenant(tenant)?;
+        self.0.admit_upload(&kept)?;
         let size = component.size();
         let admission = self.0.sandbox.admit(component).await?;
         let facts = VersionFacts {

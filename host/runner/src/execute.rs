@@ -1,6 +1,6 @@
 //! One execution: into the sandbox, and out of it into the store.
 
-mod account;
+pub(crate) mod account;
 mod timeline;
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use innkeeper_store::{Claimed, NewEvent, RunEnding, Settled, Settlement, StoreEr
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::Instrument as _;
 
-use crate::alerts;
+use crate::{alerts, publish};
 use crate::bus::{ChangeKind, ExecutionEnded, Message, TaskChange};
 use crate::fire::NAP;
 use crate::quotas::Room;
@@ -124,27 +124,28 @@ async fn settlement(shared: &Shared, claimed: &Claimed, report: Report) -> (Sett
     let outcome = end_chain(shared, claimed, report.outcome, &report.effects);
     let outcome = account::refuse_bytes(shared, claimed, outcome, &report.effects).await;
     let mut room = None;
-    let verdict = match outcome {
-        Outcome::Success(output) => {
-            let mut verdict = success(shared, claimed, output, report.effects);
-            if let Verdict::Success { events, .. } = &mut verdict {
-                room = account::make_room(shared, claimed, events);
-            }
-            verdict
-        }
-        Outcome::Failure(failure) => Verdict::Failure {
-            kind: failure.kind,
-            run: after_failure(claimed, &failure, now),
-            error: failure.message,
-        },
+    let outcome = match outcome {
+        Outcome::Success(output) => success(shared, claimed, output, report.effects),
+        Outcome::Failure(failure) => Err(failure),
     };
-    let alert = match &verdict {
+    let mut verdict = outcome.unwrap_or_else(|failure| Verdict::Failure {
+        kind: failure.kind,
+        run: after_failure(claimed, &failure, now),
+        error: failure.message,
+    });
+    if let Verdict::Success { events, .. } = &mut verdict {
+        room = account::make_room(shared, &claimed.tenant, events);
+    }
+    let mut alert = match &verdict {
         // A retry ends the run too if a newer one takes its place.
         Verdict::Failure { kind, error, run } if *run != RunEnding::PutBack => {
             alerts::failed(shared, claimed, || timeline::consequence(shared, claimed), *kind, error)
         }
         _ => None,
     };
+    if let Some(alert) = &mut alert {
+        room = account::make_room(shared, &claimed.tenant, std::slice::from_mut(alert));
+    }
     let settlement = Settlement {
         alert,
         tenant: claimed.tenant.clone(),
@@ -179,12 +180,18 @@ fn end_chain(shared: &Shared, claimed: &Claimed, outcome: Outcome, effects: &Eff
     }
 }
 
-fn success(shared: &Shared, claimed: &Claimed, output: Option<String>, effects: Effects) -> Verdict {
+/// What a success leaves. One whose events would start more runs than may ever wait is a failure.
+fn success(
+    shared: &Shared,
+    claimed: &Claimed,
+    output: Option<String>,
+    effects: Effects,
+) -> Result<Verdict, Failure> {
     let trace = (!effects.events.is_empty()).then(|| timeline::consequence(shared, claimed));
     let publish = |published: PublishedEvent| NewEvent {
         trace: trace.clone(),
         id: shared.ids.next(EventId::new),
-        listeners: shared.listeners(&claimed.tenant, published.event.as_str()),
+        listeners: Vec::new(),
         event: published.event,
         data: published.data,
         hops: claimed.hops.saturating_add(1),
@@ -192,12 +199,14 @@ fn success(shared: &Shared, claimed: &Claimed, output: Option<String>, effects: 
         idempotency_key: None,
         over_quota: false,
     };
-    Verdict::Success {
-        output,
-        writes: effects.writes,
-        events: effects.events.into_iter().map(publish).collect(),
-        on_conflict: on_conflict(shared, claimed),
+    let mut events: Vec<_> = effects.events.into_iter().map(publish).collect();
+    let most = shared.tenants.find(&claimed.tenant).map_or(u64::MAX, |kept| kept.quotas.queued_runs);
+    if publish::find_listeners(shared, &claimed.tenant, &mut events, most).is_none() {
+        let message = format!("its events would start more runs than the tenant's quota `queuedRuns` of {most}");
+        return Err(Failure::new(FailureKind::QuotaExceeded, message));
     }
+    let on_conflict = on_conflict(shared, claimed);
+    Ok(Verdict::Success { output, writes: effects.writes, events, on_conflict })
 }
 
 /// What becomes of the run if the handler succeeds but its writes conflict with somebody else's.
@@ -229,12 +238,12 @@ fn tell(shared: &Shared, claimed: &Claimed, settlement: Settlement, settled: &Se
     let (tenant, task_id) = (&claimed.tenant, &claimed.task_id);
     if let Verdict::Success { events, .. } = &settlement.verdict {
         for event in events {
-            crate::publish::tell(shared, tenant, event, settlement.completed_at);
+            publish::tell(shared, tenant, event, settlement.completed_at);
         }
     }
     if let Some(alert) = settlement.alert.as_ref().filter(|_| settled.alerted) {
         shared.metrics.events.increment();
-        crate::publish::tell(shared, tenant, alert, settlement.completed_at);
+        publish::tell(shared, tenant, alert, settlement.completed_at);
     }
     let ended = ended(claimed, settlement, settled);
     let execution = &ended.execution;

@@ -82,11 +82,9 @@ impl TaskRunner {
         }
         let kept = shared.open_tenant(tenant)?;
         let given = event.as_ref().map_or(0, String::len) + data.as_ref().map_or(0, String::len);
-        if given > 0 {
-            // It is kept if the run ends as failed.
-            let stored_bytes = u64::try_from(given).unwrap_or(u64::MAX);
-            shared.admit_stored(&kept, TenantUsage { stored_bytes, ..TenantUsage::default() }).await?;
-        }
+        let stored_bytes = u64::try_from(given).unwrap_or(u64::MAX);
+        let more = TenantUsage { stored_bytes, ..TenantUsage::default() };
+        shared.admit_stored(&kept, more).await?;
         let _room = shared.room(&kept, 1)?;
         let run_id = shared.ids.next(RunId::new);
         let recording = Recording::begin(shared, cause);
@@ -99,6 +97,7 @@ impl TaskRunner {
         };
         match started {
             Some(ManualStart::Recorded(queued)) => {
+                kept.meters.add(more);
                 tell(&queued, recording.trace.as_ref());
                 recording.end(shared, Some(tenant), iter::once((tenant, id, run_id)));
                 shared.enqueue(Some(queued));

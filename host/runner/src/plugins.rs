@@ -77,11 +77,17 @@ impl TaskRunner {
         name: &PluginName,
         precondition: Precondition,
     ) -> Result<(), RunnerError> {
-        let deleted = self.0.store.delete_plugin(tenant, name, precondition).await?;
-        self.0.policies.keep(tenant, name, PluginPolicy::default());
-        if let Some(meters) = self.0.meters(tenant).filter(|_| deleted) {
-            meters.plugin_deleted();
-        }
-        if deleted { Ok(()) } else { Err(self.no_such_plugin(tenant, name).await) }
+        let (shared, of) = (Arc::clone(&self.0), (tenant.clone(), name.clone()));
+        let work = async move {
+            let (tenant, name) = of;
+            let _one = shared.policies.one_by_one().await;
+            let deleted = shared.store.delete_plugin(&tenant, &name, precondition).await?;
+            shared.policies.keep(&tenant, &name, PluginPolicy::default());
+            if let Some(meters) = shared.meters(&tenant).filter(|_| deleted) {
+                meters.plugin_deleted();
+            }
+            Ok(deleted)
+        };
+        if self.0.finish(work).await? { Ok(()) } else { Err(self.no_such_plugin(tenant, name).await) }
     }
 }

@@ -8,6 +8,7 @@ use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::limits::{LimitWishes, Limits};
 use innkeeper_model::task::{Overlap, TaskDefinition};
 use innkeeper_store::{PluginPolicy, Store, StoreError};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::error::RunnerError;
 use crate::state::Shared;
@@ -26,7 +27,7 @@ pub(crate) struct Policies {
     by_plugin: RwLock<HashMap<TenantId, HashMap<PluginName, Arc<Kept>>>>,
     none: Arc<Kept>,
     /// Changes of them are made one after the other.
-    changes: tokio::sync::Mutex<()>,
+    changes: Mutex<()>,
 }
 
 impl Policies {
@@ -37,6 +38,12 @@ impl Policies {
             policies.keep(&tenant, &plugin, policy);
         }
         Ok(policies)
+    }
+
+    /// To be held from before a policy, or what decides about one, is read until what was written is kept here: by everybody
+    /// who changes what plugins may use and reach.
+    pub(crate) async fn one_by_one(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().await
     }
 
     /// The policy of a plugin; the empty one if nobody has set one.
@@ -138,7 +145,7 @@ impl TaskRunner {
         self.refuse_when_stopping()?;
         let (shared, tenant, plugin) = (Arc::clone(&self.0), tenant.clone(), plugin.clone());
         let work = async move {
-            let _one = shared.policies.changes.lock().await;
+            let _one = shared.policies.one_by_one().await;
             let not_found = || RunnerError::not_found("plugin", &plugin);
             let mut policy = shared.store.plugin_policy(&tenant, &plugin).await?.ok_or_else(not_found)?;
             change(&mut policy);

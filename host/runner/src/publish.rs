@@ -95,7 +95,7 @@ async fn publish(
     let mut events = Vec::with_capacity(publications.len());
     for (index, publication) in publications.into_iter().enumerate() {
         let prefix = if single { String::new() } else { format!("{index}.") };
-        events.extend(check(shared, tenant, publication, &prefix, &mut problems));
+        events.extend(check(shared, publication, &prefix, &mut problems));
     }
     if !problems.is_empty() {
         return Err(RunnerError::Invalid(problems));
@@ -105,8 +105,8 @@ async fn publish(
     for event in &mut events {
         event.trace.clone_from(&recording.trace);
     }
-    let heard = events.iter().map(|event| event.listeners.len()).sum();
-    let _room = admit(shared, tenant, &events, heard).await?;
+    let _room = admit(shared, tenant, &mut events).await?;
+    let heard = events.iter().map(|event| event.listeners.len()).sum::<usize>();
     let tasks = events.iter().flat_map(|event| &event.listeners).map(|(task, _)| (tenant, task));
     let wanted = BTreeMap::from([(tenant, u32::try_from(heard).unwrap_or(u32::MAX))]);
     let mut at_once = shared.slots_at_once(&wanted, tasks);
@@ -132,12 +132,12 @@ async fn publish(
     Ok(recorded)
 }
 
-/// Whether the tenant may publish these events, all or none. The room for their runs lasts until they are queued.
+/// Whether the tenant may publish these events, all or none, to all that listen, who are found out here: whoever may not is
+/// refused before that takes memory. The room for their runs lasts until they are queued.
 async fn admit(
     shared: &Shared,
     tenant: &TenantId,
-    events: &[NewEvent],
-    heard: usize,
+    events: &mut [NewEvent],
 ) -> Result<Room, RunnerError> {
     let kept = shared.open_tenant(tenant)?;
     shared.admit_events(&kept, u64::try_from(events.len()).unwrap_or(u64::MAX))?;
@@ -145,14 +145,32 @@ async fn admit(
     let more =
         TenantUsage { stored_bytes: u64::try_from(bytes).unwrap_or(u64::MAX), ..TenantUsage::default() };
     shared.admit_stored(&kept, more).await?;
-    let room = shared.room(&kept, heard)?;
+    let heard = find_listeners(shared, tenant, events, shared.room_left(&kept));
+    let room = shared.room(&kept, heard.unwrap_or(usize::MAX))?;
     kept.meters.add(more);
     Ok(room)
 }
 
-fn check(
+/// Fills in who listens to each event, and says how many there are together; `None` if they are more than `most`.
+pub(crate) fn find_listeners(
     shared: &Shared,
     tenant: &TenantId,
+    events: &mut [NewEvent],
+    most: u64,
+) -> Option<usize> {
+    let mut heard = 0_usize;
+    for event in events {
+        event.listeners = shared.listeners(tenant, event.event.as_str());
+        heard = heard.saturating_add(event.listeners.len());
+        if u64::try_from(heard).is_ok_and(|heard| heard > most) {
+            return None;
+        }
+    }
+    Some(heard)
+}
+
+fn check(
+    shared: &Shared,
     publication: Publication,
     prefix: &str,
     problems: &mut Vec<FieldError>,
@@ -177,7 +195,7 @@ fn check(
     let event = event.ok().filter(|_| problems.len() == before)?;
     Some(NewEvent {
         id: shared.ids.next(EventId::new),
-        listeners: shared.listeners(tenant, event.as_str()),
+        listeners: Vec::new(),
         event,
         data,
         hops: 0,

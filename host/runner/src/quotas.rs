@@ -7,7 +7,7 @@ use std::time::Duration;
 use innkeeper_model::id::TenantId;
 use innkeeper_model::quota::{Bucket, Exceeded, Quota, Rate, check};
 use innkeeper_model::time::Timestamp;
-use innkeeper_store::TenantUsage;
+use innkeeper_store::{NewTask, TenantUsage};
 
 use crate::error::RunnerError;
 use crate::state::Shared;
@@ -116,6 +116,12 @@ impl Shared {
         Ok(Room { meters: Arc::clone(&kept.meters), runs })
     }
 
+    /// How many more runs may wait.
+    pub(crate) fn room_left(&self, kept: &Kept) -> u64 {
+        let waiting = self.lock_queue().waiting(&kept.tenant.id);
+        kept.quotas.queued_runs.saturating_sub(waiting.saturating_add(kept.meters.lock().recording))
+    }
+
     /// Whether the tenant may store `more`.
     pub(crate) async fn admit_stored(&self, kept: &Kept, more: TenantUsage) -> Result<(), RunnerError> {
         let (refused, counted_at) = {
@@ -137,6 +143,12 @@ impl Shared {
     pub(crate) fn meters(&self, tenant: &TenantId) -> Option<Arc<Meters>> {
         self.tenants.find(tenant).map(|kept| Arc::clone(&kept.meters))
     }
+}
+
+/// Bytes of a task that it may have many of.
+pub(crate) fn metadata_bytes(task: &NewTask) -> u64 {
+    let bytes = task.definition.metadata.as_ref().map_or(0, |metadata| metadata.len());
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn check_stored(kept: &Kept, used: &TenantUsage, more: TenantUsage) -> Result<(), Exceeded> {

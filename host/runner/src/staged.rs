@@ -18,6 +18,9 @@ const WAIT: Duration = Duration::from_mins(15);
 /// Bytes of one tenant's components that wait at most. What waits longest makes room.
 const BYTES_MAX: u64 = 256 << 20;
 
+/// One tenant's components that wait at most: each holds a file open.
+const COUNT_MAX: usize = 64;
+
 /// A component that waits for the declaration that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StagedComponent {
@@ -64,11 +67,15 @@ impl Staged {
     fn keep(&self, tenant: &TenantId, component: StagedComponent, upload: Upload) {
         let mut entries = self.lock();
         entries.retain(|entry| !entry.is(tenant, &component.digest));
-        let own = entries.iter().filter(|entry| entry.tenant == *tenant).map(|entry| entry.component.size);
-        let mut excess = (own.sum::<u64>() + component.size).saturating_sub(BYTES_MAX);
+        let own = || entries.iter().filter(|entry| entry.tenant == *tenant);
+        let bytes = own().map(|entry| entry.component.size).sum::<u64>() + component.size;
+        let (mut excess, mut count) = (bytes.saturating_sub(BYTES_MAX), own().count() + 1);
         entries.retain(|entry| {
-            let goes = excess > 0 && entry.tenant == *tenant;
-            excess = excess.saturating_sub(if goes { entry.component.size } else { 0 });
+            let goes = (excess > 0 || count > COUNT_MAX) && entry.tenant == *tenant;
+            if goes {
+                excess = excess.saturating_sub(entry.component.size);
+                count -= 1;
+            }
             !goes
         });
         entries.push(Entry { tenant: tenant.clone(), component, upload });
@@ -79,6 +86,11 @@ impl Staged {
         let entries = self.lock();
         let entry = entries.iter().find(|entry| entry.is(tenant, digest))?;
         Some((entry.component.clone(), entry.upload.clone()))
+    }
+
+    /// Forgets what a tenant that is gone had waiting.
+    pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
+        self.lock().retain(|entry| entry.tenant != *tenant);
     }
 
     /// Forgets a component that is stored now.

@@ -10,13 +10,14 @@ use innkeeper_model::problem::{FieldError, nearest};
 use innkeeper_model::sandbox::StopReason;
 use innkeeper_model::task::{Task, Trigger};
 use innkeeper_model::task_config::TaskConfig;
-use innkeeper_store::{Deleted, NewTask, StoreError, TenantUsage};
+use innkeeper_store::{Deleted, NewTask, Preset, StoreError, TenantUsage};
 
 use crate::bus::ChangeKind;
 use crate::define::{Context, define};
 use crate::error::RunnerError;
 use crate::plan::{self, Resumption};
 use crate::query;
+use crate::quotas::metadata_bytes;
 use crate::task_runner::TaskRunner;
 
 impl TaskRunner {
@@ -33,13 +34,14 @@ impl TaskRunner {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
         let new = self.check(tenant, config, &[]).await?;
-        self.0.admit_stored(&kept, tasks(1)).await?;
+        let more = usage(&new, true);
+        self.0.admit_stored(&kept, more).await?;
         let task = match self.0.store.create_task(tenant, new).await {
             // It was deleted between the check and the insertion.
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
             stored => stored?,
         };
-        kept.meters.add(tasks(1));
+        kept.meters.add(more);
         self.listen(tenant, &task);
         self.0.scheduled.notify_one();
         self.tell(tenant, &task.definition.id, ChangeKind::Created);
@@ -67,9 +69,14 @@ impl TaskRunner {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
         let defined: Vec<_> =
-            configs.into_iter().map(|config| self.define(tenant, config, &BTreeMap::new())).collect();
+            configs.into_iter().map(|config| self.define(tenant, config, None)).collect();
         let valid: Vec<_> = defined.iter().filter_map(|defined| defined.as_ref().ok().cloned()).collect();
-        self.0.admit_stored(&kept, tasks(valid.len())).await?;
+        let more = TenantUsage {
+            tasks: u64::try_from(valid.len()).unwrap_or(u64::MAX),
+            stored_bytes: valid.iter().map(metadata_bytes).fold(0, u64::saturating_add),
+            ..TenantUsage::default()
+        };
+        self.0.admit_stored(&kept, more).await?;
         let mut stored = self.0.store.create_tasks(tenant, valid).await?.into_iter();
         let mut answers = Vec::with_capacity(defined.len());
         for defined in defined {
@@ -85,7 +92,7 @@ impl TaskRunner {
                 },
             };
             if let Ok(task) = &answer {
-                kept.meters.add(tasks(1));
+                kept.meters.add(TenantUsage { tasks: 1, ..TenantUsage::default() });
                 self.listen(tenant, task);
                 self.tell(tenant, &task.definition.id, ChangeKind::Created);
             }
@@ -131,9 +138,9 @@ impl TaskRunner {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
         let new = self.check(tenant, config, &[]).await?;
-        if self.0.store.task(tenant, &new.definition.id).await?.is_none() {
-            self.0.admit_stored(&kept, tasks(1)).await?;
-        }
+        let is_new = self.0.store.task(tenant, &new.definition.id).await?.is_none();
+        let more = usage(&new, is_new);
+        self.0.admit_stored(&kept, more).await?;
         let replaced = match self.0.store.replace_task(tenant, new, precondition).await {
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
             stored => stored?,
@@ -147,7 +154,7 @@ impl TaskRunner {
         let change = if replaced.before.is_some() { ChangeKind::Replaced } else { ChangeKind::Created };
         self.tell(tenant, id, change);
         let is_new = replaced.before.is_none();
-        kept.meters.add(tasks(usize::from(is_new)));
+        kept.meters.add(TenantUsage { tasks: u64::from(is_new), ..more });
         Ok((replaced.task, is_new))
     }
 
@@ -281,24 +288,24 @@ impl TaskRunner {
         config: TaskConfig,
         assumed: &[PluginName],
     ) -> Result<NewTask, RunnerError> {
-        self.check_beside(tenant, config, assumed, &BTreeMap::new()).await
+        let is_assumed = |name: &str| assumed.iter().any(|assumed| assumed.as_str() == name);
+        self.check_beside(tenant, config, is_assumed, None).await
     }
 
-    /// As [`TaskRunner::check`], where `presets` are about to be set: patterns by name.
+    /// As [`TaskRunner::check`], where `presets` are all that there will be: patterns by name.
     pub(crate) async fn check_beside(
         &self,
         tenant: &TenantId,
         mut config: TaskConfig,
-        assumed: &[PluginName],
-        presets: &BTreeMap<String, String>,
+        is_assumed: impl Fn(&str) -> bool,
+        presets: Option<&BTreeMap<String, String>>,
     ) -> Result<NewTask, RunnerError> {
         let version = self.complete_digest(tenant, &mut config).await?;
         let plugin = config.plugin.clone();
         let defined = self.define(tenant, config, presets);
         // A version that is named with it is looked for when the task is stored.
         let name = plugin.split('@').next().unwrap_or_default();
-        let is_assumed = assumed.iter().any(|assumed| assumed.as_str() == name);
-        let missing = if is_assumed { None } else { self.missing_plugin(tenant, &plugin).await? };
+        let missing = if is_assumed(name) { None } else { self.missing_plugin(tenant, &plugin).await? };
         match (defined, missing.or(version)) {
             (Ok(new), None) => Ok(new),
             (Ok(_), Some(problem)) => Err(RunnerError::Invalid(vec![problem])),
@@ -313,25 +320,25 @@ impl TaskRunner {
         &self,
         tenant: &TenantId,
         config: TaskConfig,
-        more_presets: &BTreeMap<String, String>,
+        presets: Option<&BTreeMap<String, String>>,
     ) -> Result<NewTask, Vec<FieldError>> {
         let shared = &self.0;
         let timezone = shared.tenants.find(tenant).and_then(|kept| kept.timezone.clone());
         let kept = shared.presets.read().unwrap_or_else(PoisonError::into_inner);
-        let all;
-        let presets = if more_presets.is_empty() {
-            &*kept
-        } else {
-            all = kept.iter().chain(more_presets).map(|(name, cron)| (name.clone(), cron.clone())).collect();
-            &all
-        };
         let context = Context {
-            presets,
+            presets: presets.unwrap_or(&kept),
             tables: shared.schedules.tables(),
             timezone: timezone.as_ref().unwrap_or(&shared.config.timezone),
             now: shared.clock.now(),
         };
         define(config, &context)
+    }
+
+    /// The patterns that there will be with these presets, by name.
+    pub(crate) fn patterns_with(&self, presets: &[Preset]) -> BTreeMap<String, String> {
+        let mut patterns = self.0.presets.read().unwrap_or_else(PoisonError::into_inner).clone();
+        patterns.extend(presets.iter().map(|preset| (preset.name.clone(), preset.cron.clone())));
+        patterns
     }
 
     pub(crate) fn listen(&self, tenant: &TenantId, task: &Task) {
@@ -394,7 +401,8 @@ fn no_active_version(name: &PluginName) -> FieldError {
     FieldError::new("plugin", "no_active_version", message)
 }
 
-/// So many more tasks.
-fn tasks(count: usize) -> TenantUsage {
-    TenantUsage { tasks: u64::try_from(count).unwrap_or(u64::MAX), ..TenantUsage::default() }
+/// What a task takes of its tenant's quotas. One that takes another's place is counted as if that took nothing, until the rows
+/// are counted again.
+fn usage(task: &NewTask, is_new: bool) -> TenantUsage {
+    TenantUsage { tasks: u64::from(is_new), stored_bytes: metadata_bytes(task), ..TenantUsage::default() }
 }

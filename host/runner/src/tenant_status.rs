@@ -145,6 +145,7 @@ async fn release(shared: &Shared, id: &TenantId) -> Result<(), RunnerError> {
 
 async fn delete(shared: &Shared, id: &TenantId) -> Result<(), RunnerError> {
     shared.tokens.forget_tenant(id);
+    shared.staged.forget_tenant(id);
     stop_running(shared, id, StopReason::Cancelled).await?;
     shared.lock_queue().forget_tenant(id);
     shared.policies.forget_tenant(id);

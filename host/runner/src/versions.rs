@@ -70,6 +70,7 @@ impl TaskRunner {
         let work = async move {
             let now = runner.now();
             let store = &runner.0.store;
+            let _one = runner.0.policies.one_by_one().await;
             let deployed = store.put_plugin(&tenant, version, rollout.clone(), precondition, now).await?;
             if deployed.is_new {
                 kept.meters.add(more);
@@ -112,6 +113,7 @@ impl TaskRunner {
         let (runner, tenant, name) = (self.clone(), tenant.clone(), name.clone());
         let work = async move {
             let (store, choice) = (&runner.0.store, VersionChoice::Digest(version.digest));
+            let _one = runner.0.policies.one_by_one().await;
             let deployed =
                 store.activate_version(&tenant, &name, choice, rollout.clone(), runner.now()).await?;
             let deployed = deployed.ok_or_else(|| RunnerError::not_found("version", &version.digest))?;

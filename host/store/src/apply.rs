@@ -1,7 +1,7 @@
 //! Many changes of a tenant in one transaction: all of them, or none.
 
 use innkeeper_model::id::{Digest, PluginName, TaskId, TenantId};
-use innkeeper_model::precondition::Precondition;
+use innkeeper_model::precondition::{Precondition, PreconditionFailed};
 use innkeeper_model::rollout::Rollout;
 use innkeeper_model::task::Task;
 use innkeeper_model::time::Timestamp;
@@ -20,16 +20,31 @@ pub struct Batch {
     pub presets: Vec<Preset>,
     /// Plugins to add or to change.
     pub plugins: Vec<PluginChange>,
-    /// Values to set, by key.
-    pub config: Vec<(String, StoredConfig)>,
+    /// Values to set and to delete.
+    pub config: Vec<ConfigChange>,
     /// Tasks to store, each with what it must meet.
     pub tasks: Vec<(NewTask, Precondition)>,
-    /// Tasks to delete; one that is gone already is none the worse for it.
-    pub deleted_tasks: Vec<TaskId>,
-    /// Keys of values to delete, as with tasks.
-    pub deleted_config: Vec<String>,
-    /// Plugins to delete, as with tasks.
+    /// Tasks to delete, each with the tag that it must have; one that is gone already is none the worse for it.
+    pub deleted_tasks: Vec<(TaskId, String)>,
+    /// Plugins to delete; as with tasks, some may be gone.
     pub deleted_plugins: Vec<PluginName>,
+}
+
+/// How a configured value is to change.
+#[derive(Clone)]
+pub struct ConfigChange {
+    /// Its key.
+    pub key: String,
+    /// What must be there; `None` is nothing.
+    pub before: Option<StoredConfig>,
+    /// What is to be there; `None` is nothing.
+    pub value: Option<StoredConfig>,
+}
+
+impl std::fmt::Debug for ConfigChange {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "ConfigChange({}, ..)", self.key)
+    }
 }
 
 /// How a plugin is to change.
@@ -41,6 +56,8 @@ pub struct PluginChange {
     pub demanded: Precondition,
     /// Which version is to be the active one.
     pub version: VersionChange,
+    /// What it must be able to use and reach before.
+    pub policy_before: PluginPolicy,
     /// What it may use and reach from now on.
     pub policy: PluginPolicy,
 }
@@ -94,26 +111,40 @@ fn apply(
     for change in &batch.plugins {
         change_plugin(connection, tenant, change, now)?;
     }
-    for (key, value) in batch.config {
-        config::put(connection, tenant, &key, value, now)?;
+    for change in batch.config {
+        change_config(connection, tenant, change, now)?;
     }
     let mut applied = Applied::default();
     for (new, demanded) in &batch.tasks {
         applied.replaced.push(task::replace(connection, tenant, new, demanded)?);
     }
-    for id in &batch.deleted_tasks {
+    for (id, tag) in &batch.deleted_tasks {
         let Some(before) = task::find(connection, tenant, id)? else { continue };
+        Precondition::Tagged(vec![tag.clone()]).check(Some(&before.tag()))?;
         if let Some(deleted) = control::delete(connection, tenant, id, now)? {
             applied.deleted.push((before, deleted));
         }
-    }
-    for key in &batch.deleted_config {
-        config::delete(connection, tenant, key)?;
     }
     for name in &batch.deleted_plugins {
         plugin::delete(connection, tenant, name)?;
     }
     Ok(applied)
+}
+
+fn change_config(
+    connection: &Connection,
+    tenant: &TenantId,
+    change: ConfigChange,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ConfigChange { key, before, value } = change;
+    if config::value(connection, tenant, &key)? != before {
+        return Err(PreconditionFailed { current: Some(format!("config:{key}")) }.into());
+    }
+    match value {
+        Some(value) => config::put(connection, tenant, &key, value, now).map(drop),
+        None => config::delete(connection, tenant, &key).map(drop),
+    }
 }
 
 fn change_plugin(
@@ -123,6 +154,10 @@ fn change_plugin(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     plugin::check(connection, tenant, &change.name, &change.demanded)?;
+    let policy = plugin_policy::find(connection, tenant, &change.name)?.unwrap_or_default();
+    if policy != change.policy_before {
+        return Err(PreconditionFailed { current: Some(format!("plugin:{}", change.name)) }.into());
+    }
     // What is granted is declared: what the version reaches for beyond that is denied, and nobody need be asked.
     let rollout = Rollout { accepts_denial: true, ..Rollout::default() };
     let exists = match &change.version {
@@ -163,6 +198,7 @@ mod tests {
             name,
             demanded: Precondition::Absent,
             version: VersionChange::Store(version),
+            policy_before: PluginPolicy::default(),
             policy: PluginPolicy::default(),
         }
     }
@@ -171,13 +207,16 @@ mod tests {
     async fn a_batch_is_done_whole_or_not_at_all() {
         let store = Store::open(&Location::Memory, Durability::Full).expect("a store");
         let (tenant, now) = (TenantId::default_tenant(), Timestamp::from_millis(5));
-        let value = || vec![("key".to_owned(), StoredConfig::Plain("a".to_owned()))];
-        let first = Batch { plugins: vec![version("a")], config: value(), ..Batch::default() };
+        let change = |before: Option<&str>, value: Option<&str>| {
+            let [before, value] = [before, value].map(|text| text.map(|text| StoredConfig::Plain(text.to_owned())));
+            vec![ConfigChange { key: "key".to_owned(), before, value }]
+        };
+        let first = Batch { plugins: vec![version("a")], config: change(None, Some("a")), ..Batch::default() };
         store.apply(&tenant, first.clone(), now).await.expect("it is done");
         // The second plugin of this one exists already, so the first is not made either.
         let second = Batch {
             plugins: vec![version("b"), version("a")],
-            deleted_config: vec!["key".to_owned()],
+            config: change(Some("a"), None),
             ..Batch::default()
         };
         let refused = store.apply(&tenant, second, now).await.expect_err("a refusal");
@@ -196,8 +235,11 @@ mod tests {
         let unknown = Batch { plugins: vec![unknown], ..Batch::default() };
         let refused = store.apply(&tenant, unknown, now).await.expect_err("a refusal");
         assert!(matches!(refused, StoreError::PluginMissing(_)), "{refused}");
+        let other = Batch { config: change(Some("b"), None), ..Batch::default() };
+        let refused = store.apply(&tenant, other, now).await.expect_err("somebody else changed it");
+        assert!(matches!(refused, StoreError::Precondition(_)), "{refused}");
         let third = Batch {
-            deleted_config: vec!["key".to_owned(), "none".to_owned()],
+            config: change(Some("a"), None),
             deleted_plugins: vec!["a".parse().expect("a name")],
             ..Batch::default()
         };

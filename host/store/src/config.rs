@@ -49,17 +49,7 @@ impl Store {
         key: &str,
     ) -> Result<Option<StoredConfig>, StoreError> {
         let (tenant, key) = (tenant.clone(), key.to_owned());
-        self.read(move |connection| {
-            let sql = "SELECT value, ciphertext FROM config WHERE tenant = ?1 AND key = ?2";
-            let mut statement = connection.prepare_cached(sql)?;
-            let found = statement.query_row([tenant.as_str(), &key], |row| {
-                Ok(match row.plain::<Option<String>>("value")? {
-                    Some(text) => StoredConfig::Plain(text),
-                    None => StoredConfig::Secret(row.plain("ciphertext")?),
-                })
-            });
-            Ok(found.optional()?)
-        })
+        self.read(move |connection| value(connection, &tenant, &key))
         .await
     }
 
@@ -142,6 +132,23 @@ pub(crate) fn some_secret(connection: &Connection) -> Result<Option<StoredSecret
             tenant: row.parsed("tenant")?,
             key: row.plain("key")?,
             ciphertext: row.plain("ciphertext")?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// The value under `key`, or `None`.
+pub(crate) fn value(
+    connection: &Connection,
+    tenant: &TenantId,
+    key: &str,
+) -> Result<Option<StoredConfig>, StoreError> {
+    let sql = "SELECT value, ciphertext FROM config WHERE tenant = ?1 AND key = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_row([tenant.as_str(), key], |row| {
+        Ok(match row.plain::<Option<String>>("value")? {
+            Some(text) => StoredConfig::Plain(text),
+            None => StoredConfig::Secret(row.plain("ciphertext")?),
         })
     });
     Ok(found.optional()?)

@@ -52,7 +52,7 @@ mod value;
 mod writer;
 
 pub use alert::{Doomed, Expected, Watched};
-pub use apply::{Applied, Batch, PluginChange, VersionChange};
+pub use apply::{Applied, Batch, ConfigChange, PluginChange, VersionChange};
 pub use audit::AuditEntry;
 pub use backup::restore;
 pub use check::{Check, check};

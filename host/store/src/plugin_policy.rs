@@ -46,12 +46,7 @@ impl Store {
         plugin: &PluginName,
     ) -> Result<Option<PluginPolicy>, StoreError> {
         let key = (tenant.clone(), plugin.clone());
-        self.read(move |connection| {
-            let sql = "SELECT limits, concurrency, grants FROM plugins WHERE tenant = ?1 AND name = ?2";
-            let mut statement = connection.prepare_cached(sql)?;
-            Ok(statement.query_row([key.0.as_str(), key.1.as_str()], read).optional()?)
-        })
-        .await
+        self.read(move |connection| find(connection, &key.0, &key.1)).await
     }
 
     /// Replaces the policy of a plugin; `false` if it does not exist.
@@ -67,6 +62,17 @@ impl Store {
         let key = (tenant.clone(), plugin.clone());
         self.write(move |connection| set(connection, &key.0, &key.1, &policy)).await
     }
+}
+
+/// The policy of a plugin; `None` if it does not exist.
+pub(crate) fn find(
+    connection: &Connection,
+    tenant: &TenantId,
+    plugin: &PluginName,
+) -> Result<Option<PluginPolicy>, StoreError> {
+    let sql = "SELECT limits, concurrency, grants FROM plugins WHERE tenant = ?1 AND name = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([tenant.as_str(), plugin.as_str()], read).optional()?)
 }
 
 /// Replaces the policy of a plugin; `false` if it does not exist.

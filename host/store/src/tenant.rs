@@ -175,10 +175,20 @@ fn usage(connection: &Connection, id: &TenantId) -> Result<TenantUsage, StoreErr
         "SELECT coalesce(sum(coalesce(length(CAST(event AS BLOB)), 0) + coalesce(length(CAST(data AS BLOB)), 0)), 0)
             FROM dead_runs WHERE tenant = ?1",
     )?;
+    let waiting = count(
+        "SELECT coalesce(sum(coalesce(length(CAST(event AS BLOB)), 0) + coalesce(length(CAST(data AS BLOB)), 0)), 0)
+            FROM runs WHERE tenant = ?1 AND eventId IS NULL",
+    )?;
+    let config = count(
+        "SELECT coalesce(sum(length(CAST(key AS BLOB)) + coalesce(length(CAST(value AS BLOB)), length(ciphertext))), 0)
+            FROM config WHERE tenant = ?1",
+    )?;
+    let metadata = count("SELECT coalesce(sum(length(CAST(metadata AS BLOB))), 0) FROM tasks WHERE tenant = ?1")?;
+    let all = [components, kept, events, dead, waiting, config, metadata];
     Ok(TenantUsage {
         tasks: count("SELECT count(*) FROM tasks WHERE tenant = ?1")?,
         plugins: count("SELECT count(*) FROM plugins WHERE tenant = ?1")?,
-        stored_bytes: [components, kept, events, dead].into_iter().fold(0, u64::saturating_add),
+        stored_bytes: all.into_iter().fold(0, u64::saturating_add),
     })
 }
 

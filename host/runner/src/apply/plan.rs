@@ -65,7 +65,7 @@ impl TaskRunner {
         if prune {
             self.plan_deletions(tenant, (&plugins, &config, &tasks), &mut plan).await?;
         }
-        let names: Vec<_> = plugins.iter().map(|plugin| plugin.name.clone()).collect();
+        let names: BTreeSet<_> = plugins.iter().map(|plugin| plugin.name.clone()).collect();
         for plugin in plugins {
             plan.plugins.extend(self.plan_plugin(tenant, plugin).await?);
         }
@@ -75,7 +75,7 @@ impl TaskRunner {
                 Err(found) => problems.add("config", index, found),
             }
         }
-        let patterns = presets.into_iter().map(|preset| (preset.name, preset.cron)).collect();
+        let patterns = self.patterns_with(&presets);
         for (index, task) in tasks.into_iter().enumerate() {
             match self.plan_task(tenant, task, &names, &patterns).await {
                 Ok(planned) => plan.tasks.extend(planned),
@@ -96,8 +96,9 @@ impl TaskRunner {
             return Ok(planned);
         }
         let stored = self.0.store.presets().await?;
+        let stored: BTreeMap<_, _> = stored.iter().map(|preset| (preset.name.as_str(), preset)).collect();
         for (index, preset) in declared.iter().enumerate() {
-            let before = stored.iter().find(|stored| stored.name == preset.name);
+            let before = stored.get(preset.name.as_str()).copied();
             if before == Some(preset) {
                 continue;
             }
@@ -174,18 +175,18 @@ impl TaskRunner {
         if stored.as_ref().is_some_and(|stored| is_same(stored, (&value, is_secret), (tenant, &name), key)) {
             return Ok(Ok(None));
         }
-        let before = stored.map(|stored| match stored {
-            StoredConfig::Plain(text) => Some(text),
+        let before = stored.as_ref().map(|stored| match stored {
+            StoredConfig::Plain(text) => Some(text.clone()),
             StoredConfig::Secret(_) => None,
         });
-        Ok(Ok(Some(PlannedValue { key: name, before, value, is_secret })))
+        Ok(Ok(Some(PlannedValue { key: name, before, stored, value, is_secret })))
     }
 
     async fn plan_task(
         &self,
         tenant: &TenantId,
         declared: DeclaredTask,
-        plugins: &[PluginName],
+        plugins: &BTreeSet<PluginName>,
         presets: &BTreeMap<String, String>,
     ) -> Result<Option<PlannedTask>, RunnerError> {
         let DeclaredTask { mut config, says_paused } = declared;
@@ -197,7 +198,8 @@ impl TaskRunner {
         if let Some(before) = before.as_ref().filter(|_| !says_paused) {
             config.is_paused = before.definition.is_paused;
         }
-        let after = self.check_beside(tenant, config, plugins, presets).await?;
+        let is_assumed = |name: &str| name.parse().is_ok_and(|name: PluginName| plugins.contains(&name));
+        let after = self.check_beside(tenant, config, is_assumed, Some(presets)).await?;
         let is_same = before.as_ref().is_some_and(|before| before.definition == after.definition);
         Ok((!is_same).then_some(PlannedTask { before, after }))
     }
@@ -216,8 +218,8 @@ impl TaskRunner {
             let filter = TaskFilter { after: after.take(), limit: PAGE, ..TaskFilter::default() };
             let page = store.tasks(tenant, filter).await?;
             after = page.last().map(|task| task.definition.id.clone());
-            let ids = page.into_iter().map(|task| task.definition.id);
-            plan.deleted_tasks.extend(ids.filter(|id| !declared.contains(id.as_str())));
+            let going = page.into_iter().filter(|task| !declared.contains(task.definition.id.as_str()));
+            plan.deleted_tasks.extend(going.map(|task| (task.definition.id.clone(), task.tag())));
             if after.is_none() {
                 break;
             }
@@ -227,8 +229,10 @@ impl TaskRunner {
         loop {
             let page = store.config_entries(tenant, after.as_deref(), PAGE).await?;
             after = page.last().map(|entry| entry.key.clone());
-            let keys = page.into_iter().map(|entry| entry.key);
-            plan.deleted_config.extend(keys.filter(|key| !declared.contains(key.as_str())));
+            for entry in page.iter().filter(|entry| !declared.contains(entry.key.as_str())) {
+                let stored = store.config_value(tenant, &entry.key).await?;
+                plan.deleted_config.extend(stored.map(|stored| (entry.key.clone(), stored)));
+            }
             if after.is_none() {
                 break;
             }

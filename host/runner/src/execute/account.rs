@@ -1,6 +1,7 @@
 //! What an execution leaves, against its tenant's quotas.
 
 use innkeeper_model::execution::{Failure, FailureKind};
+use innkeeper_model::id::TenantId;
 use innkeeper_model::sandbox::{Effects, KeyValueChange, KeyValueWrite, Outcome};
 use innkeeper_store::{Claimed, NewEvent, Settled, Settlement, TenantUsage, Verdict};
 
@@ -33,6 +34,11 @@ pub(super) async fn refuse_bytes(
     }
 }
 
+/// Bytes of an event's data.
+pub(crate) fn data_bytes(event: &NewEvent) -> u64 {
+    bytes(std::iter::once(&event.data), &[])
+}
+
 /// Bytes that a success stores. What it deletes or replaces counts as free only when the rows are counted again.
 fn bytes<'a>(data: impl Iterator<Item = &'a Option<String>>, writes: &[KeyValueWrite]) -> u64 {
     let events = data.flatten().map(String::len);
@@ -44,13 +50,13 @@ fn bytes<'a>(data: impl Iterator<Item = &'a Option<String>>, writes: &[KeyValueW
     u64::try_from(events.chain(writes).sum::<usize>()).unwrap_or(u64::MAX)
 }
 
-/// Room for the runs of events that a handler published. Those for which there is none are noted as skipped.
-pub(super) fn make_room(shared: &Shared, claimed: &Claimed, events: &mut [NewEvent]) -> Option<Room> {
+/// Room for the runs of events that a handler published, or that tell of one. Those for which there is none are noted as skipped.
+pub(crate) fn make_room(shared: &Shared, tenant: &TenantId, events: &mut [NewEvent]) -> Option<Room> {
     let heard: usize = events.iter().map(|event| event.listeners.len()).sum();
     if heard == 0 {
         return None;
     }
-    let kept = shared.tenants.find(&claimed.tenant)?;
+    let kept = shared.tenants.find(tenant)?;
     let room = shared.room(&kept, heard).ok();
     if room.is_none() {
         for event in events.iter_mut() {
@@ -64,7 +70,10 @@ pub(super) fn make_room(shared: &Shared, claimed: &Claimed, events: &mut [NewEve
 pub(super) fn note(shared: &Shared, settlement: &Settlement, settled: &Settled) {
     let stored_bytes = match &settlement.verdict {
         Verdict::Success { writes, events, .. } => bytes(events.iter().map(|event| &event.data), writes),
-        Verdict::Failure { .. } => settled.dead_bytes,
+        Verdict::Failure { .. } => {
+            let alert = settlement.alert.iter().filter(|_| settled.alerted);
+            settled.dead_bytes.saturating_add(bytes(alert.map(|event| &event.data), &[]))
+        }
     };
     if stored_bytes == 0 && !settled.task_removed {
         return;
