@@ -14,8 +14,8 @@ use crate::bus::ChangeKind;
 use crate::config_values::no_key;
 use crate::declaration::{ApplyPlan, Declaration, PlannedPlugin, PlannedTask, PlannedVersion};
 use crate::error::RunnerError;
-use crate::staged::StagedComponent;
 use crate::quotas::metadata_bytes;
+use crate::staged::StagedComponent;
 use crate::task_runner::TaskRunner;
 
 /// Changes of one transaction at most: whoever else writes waits for so long.

@@ -17,14 +17,17 @@ use innkeeper_store::{Claimed, NewEvent, RunEnding, Settled, Settlement, StoreEr
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::Instrument as _;
 
-use crate::{alerts, publish};
 use crate::bus::{ChangeKind, ExecutionEnded, Message, TaskChange};
 use crate::fire::NAP;
 use crate::quotas::Room;
 use crate::state::Shared;
 use crate::verdict::after_failure;
+use crate::{alerts, publish};
 
 use self::timeline::Timeline;
+
+/// Runs for which there is no room that are noted as skipped, of one execution. Each takes memory until it is written.
+const SKIPPED_RUNS_MAX: u64 = 100_000;
 
 /// Runs a claimed execution to its end and settles it. The slot is free again as soon as the sandbox is.
 pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaphorePermit) {
@@ -180,7 +183,8 @@ fn end_chain(shared: &Shared, claimed: &Claimed, outcome: Outcome, effects: &Eff
     }
 }
 
-/// What a success leaves. One whose events would start more runs than may ever wait is a failure.
+/// What a success leaves. One whose events would start more runs than there is room for, and than are worth a row each, is a
+/// failure.
 fn success(
     shared: &Shared,
     claimed: &Claimed,
@@ -200,9 +204,12 @@ fn success(
         over_quota: false,
     };
     let mut events: Vec<_> = effects.events.into_iter().map(publish).collect();
-    let most = shared.tenants.find(&claimed.tenant).map_or(u64::MAX, |kept| kept.quotas.queued_runs);
+    let room = shared.tenants.find(&claimed.tenant).map_or(0, |kept| shared.room_left(&kept));
+    let most = room.max(SKIPPED_RUNS_MAX);
     if publish::find_listeners(shared, &claimed.tenant, &mut events, most).is_none() {
-        let message = format!("its events would start more runs than the tenant's quota `queuedRuns` of {most}");
+        let message = format!(
+            "its events would start more than {most} runs: the quota `queuedRuns` has no room for them"
+        );
         return Err(Failure::new(FailureKind::QuotaExceeded, message));
     }
     let on_conflict = on_conflict(shared, claimed);

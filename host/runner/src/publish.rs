@@ -134,11 +134,7 @@ async fn publish(
 
 /// Whether the tenant may publish these events, all or none, to all that listen, who are found out here: whoever may not is
 /// refused before that takes memory. The room for their runs lasts until they are queued.
-async fn admit(
-    shared: &Shared,
-    tenant: &TenantId,
-    events: &mut [NewEvent],
-) -> Result<Room, RunnerError> {
+async fn admit(shared: &Shared, tenant: &TenantId, events: &mut [NewEvent]) -> Result<Room, RunnerError> {
     let kept = shared.open_tenant(tenant)?;
     shared.admit_events(&kept, u64::try_from(events.len()).unwrap_or(u64::MAX))?;
     let bytes = events.iter().filter_map(|event| event.data.as_ref()).map(String::len).sum::<usize>();

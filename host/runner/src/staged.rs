@@ -167,5 +167,11 @@ mod tests {
         assert_eq!([2, 3].map(|name| holds(&ours, name)), [false, true]);
         staged.forget(&ours, &Digest::of(&[3]));
         assert!(!holds(&ours, 3) && !holds(&theirs, 1));
+        for name in 0..=64 {
+            keep(&ours, name, 1, 30);
+        }
+        assert_eq!([0, 1, 64].map(|name| holds(&ours, name)), [false, true, true], "64 of them wait");
+        staged.forget_tenant(&ours);
+        assert!(!holds(&ours, 64));
     }
 }

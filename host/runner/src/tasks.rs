@@ -68,8 +68,7 @@ impl TaskRunner {
     ) -> Result<Vec<Result<Task, RunnerError>>, RunnerError> {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
-        let defined: Vec<_> =
-            configs.into_iter().map(|config| self.define(tenant, config, None)).collect();
+        let defined: Vec<_> = configs.into_iter().map(|config| self.define(tenant, config, None)).collect();
         let valid: Vec<_> = defined.iter().filter_map(|defined| defined.as_ref().ok().cloned()).collect();
         let more = TenantUsage {
             tasks: u64::try_from(valid.len()).unwrap_or(u64::MAX),

@@ -208,10 +208,12 @@ mod tests {
         let store = Store::open(&Location::Memory, Durability::Full).expect("a store");
         let (tenant, now) = (TenantId::default_tenant(), Timestamp::from_millis(5));
         let change = |before: Option<&str>, value: Option<&str>| {
-            let [before, value] = [before, value].map(|text| text.map(|text| StoredConfig::Plain(text.to_owned())));
+            let [before, value] =
+                [before, value].map(|text| text.map(|text| StoredConfig::Plain(text.to_owned())));
             vec![ConfigChange { key: "key".to_owned(), before, value }]
         };
-        let first = Batch { plugins: vec![version("a")], config: change(None, Some("a")), ..Batch::default() };
+        let first =
+            Batch { plugins: vec![version("a")], config: change(None, Some("a")), ..Batch::default() };
         store.apply(&tenant, first.clone(), now).await.expect("it is done");
         // The second plugin of this one exists already, so the first is not made either.
         let second = Batch {
@@ -227,6 +229,15 @@ mod tests {
         };
         assert_eq!(names().await, ["a"]);
         assert!(store.config_entry(&tenant, "key").await.expect("a read").is_some());
+        let stale = PluginChange {
+            demanded: Precondition::Present,
+            version: VersionChange::Keep,
+            policy_before: PluginPolicy { concurrency: Some(1), ..PluginPolicy::default() },
+            ..version("a")
+        };
+        let stale = Batch { plugins: vec![stale], ..Batch::default() };
+        let refused = store.apply(&tenant, stale, now).await.expect_err("somebody else changed its policy");
+        assert!(matches!(refused, StoreError::Precondition(_)), "{refused}");
         let unknown = PluginChange {
             demanded: Precondition::Present,
             version: VersionChange::Activate(Digest::of(b"none")),

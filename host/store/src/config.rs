@@ -49,8 +49,7 @@ impl Store {
         key: &str,
     ) -> Result<Option<StoredConfig>, StoreError> {
         let (tenant, key) = (tenant.clone(), key.to_owned());
-        self.read(move |connection| value(connection, &tenant, &key))
-        .await
+        self.read(move |connection| value(connection, &tenant, &key)).await
     }
 
     /// The entry under `key`, or `None`.

@@ -183,7 +183,8 @@ fn usage(connection: &Connection, id: &TenantId) -> Result<TenantUsage, StoreErr
         "SELECT coalesce(sum(length(CAST(key AS BLOB)) + coalesce(length(CAST(value AS BLOB)), length(ciphertext))), 0)
             FROM config WHERE tenant = ?1",
     )?;
-    let metadata = count("SELECT coalesce(sum(length(CAST(metadata AS BLOB))), 0) FROM tasks WHERE tenant = ?1")?;
+    let metadata =
+        count("SELECT coalesce(sum(length(CAST(metadata AS BLOB))), 0) FROM tasks WHERE tenant = ?1")?;
     let all = [components, kept, events, dead, waiting, config, metadata];
     Ok(TenantUsage {
         tasks: count("SELECT count(*) FROM tasks WHERE tenant = ?1")?,

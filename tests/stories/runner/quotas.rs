@@ -62,6 +62,28 @@ async fn a_handlers_events_over_the_quota_are_in_the_ledger() {
 }
 
 #[tokio::test]
+async fn what_tells_of_failures_is_within_the_quota() {
+    let sandbox = Scripted::new(|_| Act::Fail(FailureKind::HandlerError));
+    let mut stage = Stage::open(&sandbox).await;
+    for id in ["a", "b", "c"] {
+        stage.create(json!({"id": id, "type": "event", "onEvent": "boom", "onFailure": "boom"})).await;
+    }
+    allow(&stage, 4).await;
+    stage.publish("boom").await;
+    // Each failure would start three more runs, sixteen times over.
+    let mut ended = 0;
+    while stage.skips("a").await.is_empty()
+        || stage.runner.stats(&stage.tenant).await.expect("counts").queued_runs > 0
+    {
+        stage.ended().await;
+        ended += 1;
+        assert!(ended < 500, "they multiply");
+    }
+    assert!(stage.skips("a").await.iter().all(|skip| skip.reason == SkipReason::Quota));
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn what_a_handler_may_not_store_makes_it_fail_and_leaves_nothing() {
     let sandbox = Scripted::new(|_| Act::Tell("news", 5_000));
     let mut stage = Stage::open(&sandbox).await;

@@ -109,6 +109,20 @@ async fn one_mistake_keeps_everything_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_secret_is_not_guessed_by_who_may_not_change_it() {
+    let host = Host::with_tenants().await;
+    let (admin, writer) = (host.token("one", "admin").await.0, host.token("one", "writer").await.0);
+    let body = |value: &str| json!({"config": [{"key": "s", "value": value, "secret": true}]});
+    let ask = async |token: &str, body| host.ask("POST", "/v1/apply", token, Some(body)).await;
+    assert_eq!(ask(&admin, body("s3cret")).await.status, StatusCode::OK);
+    let [right, wrong] = [ask(&writer, body("s3cret")).await, ask(&writer, body("other")).await];
+    assert_eq!((right.status, text(&right.body, "code")), (StatusCode::FORBIDDEN, "forbidden"));
+    assert_eq!(right.body["detail"], wrong.body["detail"]);
+    let kept = json!({"config": [{"key": "s", "secret": true}]});
+    assert_eq!(ask(&writer, kept).await.status, StatusCode::OK, "it may be there");
+}
+
+#[tokio::test]
 async fn nothing_else_is_changed_than_was_shown() {
     let host = Host::with_plugin().await;
     let task = json!({"id": "a", "type": "event", "onEvent": "x", "plugin": "greeter"});

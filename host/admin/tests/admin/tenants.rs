@@ -87,6 +87,13 @@ async fn what_is_over_a_count_is_refused_by_name_and_harms_only_its_owner() {
     let large = [b"\0asm".to_vec(), vec![0; 200]].concat();
     assert_eq!(errors(&upload("greeter", &one, large.clone()).await), [("storedBytes", "quota_exceeded")]);
     assert_eq!(errors(&publish(&host, &one, 9).await), [("storedBytes", "quota_exceeded")]);
+    let value = Some(json!({"value": "x".repeat(200)}));
+    let refused = host.ask("PUT", "/v1/config/k", &one, value).await;
+    assert_eq!(errors(&refused), [("storedBytes", "quota_exceeded")]);
+    let with_metadata =
+        json!({"onEvent": "y", "type": "event", "plugin": "greeter", "metadata": {"text": "x".repeat(200)}});
+    let refused = host.ask("PUT", "/v1/tasks/b", &one, Some(with_metadata)).await;
+    assert_eq!(errors(&refused), [("storedBytes", "quota_exceeded")]);
     assert_eq!(publish(&host, &one, 1).await.status, StatusCode::ACCEPTED);
     assert_eq!(upload("second", &other, large).await.status, StatusCode::CREATED);
     assert_eq!(publish(&host, &other, 9).await.status, StatusCode::ACCEPTED);
