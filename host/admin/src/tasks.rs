@@ -37,7 +37,7 @@ pub(crate) async fn create(
     Tenant(tenant): Tenant,
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
-    let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
+    let config = read(&api, &tenant, body).await?;
     let task = api.runner.create_task(&tenant, config).await?;
     let location = format!("/v1/tasks/{}", path_segment(task.definition.id.as_str()));
     let tag = tagged(&task.tag());
@@ -82,7 +82,7 @@ pub(crate) async fn replace(
             return Err(Problem::invalid(vec![FieldError::new("id", "id_mismatch", message)]));
         }
     }
-    let config = TaskConfig::from_json(body).map_err(name_the_body).map_err(Problem::invalid)?;
+    let config = read(&api, &tenant, body).await?;
     if is_dry {
         let task = api.runner.try_task(&tenant, config, &assumed, &precondition).await?;
         // It has no tag: it is not there.
@@ -167,6 +167,17 @@ impl Api {
 }
 
 /// The problem of a body that is no object has no field of its own.
+/// The task that a body describes. One of a wrong form is told all else that is wrong with it, too.
+async fn read(api: &Api, tenant: &TenantId, body: Value) -> Result<TaskConfig, Problem> {
+    let is_object = body.is_object();
+    let (config, form) = TaskConfig::read(body);
+    if form.is_empty() {
+        return Ok(config);
+    }
+    let all = if is_object { api.runner.task_problems(tenant, config, form).await } else { form };
+    Err(Problem::invalid(name_the_body(all)))
+}
+
 fn name_the_body(mut problems: Vec<FieldError>) -> Vec<FieldError> {
     for problem in problems.iter_mut().filter(|problem| problem.field.is_empty()) {
         "body".clone_into(&mut problem.field);

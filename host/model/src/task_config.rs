@@ -137,6 +137,13 @@ impl TaskConfig {
     /// # Errors
     /// Every key that is unknown, missing or of the wrong type.
     pub fn from_json(value: Value) -> Result<Self, Vec<FieldError>> {
+        let (config, problems) = Self::read(value);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// As much of a task as can be read from JSON, and every key that is unknown, missing or of the wrong type.
+    #[must_use]
+    pub fn read(value: Value) -> (Self, Vec<FieldError>) {
         let mut problems = Vec::new();
         let mut fields = Fields::new("", value, &Self::KEYS, &mut problems);
         let config = Self {
@@ -162,7 +169,18 @@ impl TaskConfig {
             on_failure: fields.text("onFailure"),
             limits: fields.nested("limits", LimitsConfig::read),
         };
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+        (config, problems)
+    }
+
+    /// What is wrong with a task in all, where its form is wrong in the first way and what could be read of it in the second:
+    /// each field once, and nothing about a trigger that may be what could not be read.
+    #[must_use]
+    pub fn all_problems(form: Vec<FieldError>, meaning: Vec<FieldError>) -> Vec<FieldError> {
+        let is_told = |field: &str| form.iter().any(|problem| problem.field == field);
+        let is_about_triggers = |code: &str| matches!(code, "no_trigger" | "several_triggers");
+        let is_certain = |problem: &FieldError| !is_told(&problem.field) && !is_about_triggers(&problem.code);
+        let more: Vec<_> = meaning.into_iter().filter(is_certain).collect();
+        form.into_iter().chain(more).collect()
     }
 }
 

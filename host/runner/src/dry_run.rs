@@ -2,6 +2,7 @@
 
 use innkeeper_model::id::{PluginName, TenantId};
 use innkeeper_model::precondition::Precondition;
+use innkeeper_model::problem::FieldError;
 use innkeeper_model::rollout::{Changes, Rollout, VersionFacts};
 use innkeeper_model::sandbox::Admission;
 use innkeeper_model::task::{Task, TaskStatus};
@@ -28,6 +29,20 @@ impl TaskRunner {
         let before = self.0.store.task(tenant, &new.definition.id).await?;
         precondition.check(before.as_ref().map(Task::tag).as_deref()).map_err(StoreError::from)?;
         Ok(as_task(new))
+    }
+
+    /// Everything that is wrong with a task whose form is wrong already, as far as it could be read.
+    pub async fn task_problems(
+        &self,
+        tenant: &TenantId,
+        config: TaskConfig,
+        form: Vec<FieldError>,
+    ) -> Vec<FieldError> {
+        match self.check(tenant, config, &[]).await {
+            Err(RunnerError::Invalid(meaning)) => TaskConfig::all_problems(form, meaning),
+            // What cannot be looked up is found when the form is right.
+            _ => form,
+        }
     }
 
     /// What admitting a component would find, and what would be different about it as a version of the plugin; nothing is

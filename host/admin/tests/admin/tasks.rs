@@ -74,6 +74,12 @@ async fn a_refused_task_names_every_problem_at_once() {
     let misspelt = host.create("a", json!({"type": "event", "onevent": "x", "isPaused": "no"})).await;
     assert_eq!(errors(&misspelt), [("onevent", "unknown_field"), ("isPaused", "wrong_type")]);
     assert_eq!(misspelt.body["errors"][0]["suggestion"], "onEvent");
+    let both = host
+        .create("a", json!({"type": "schedule", "cron": 5, "timezone": "Europe/Lundon", "crno": 1}))
+        .await;
+    let mut fields: Vec<_> = errors(&both).into_iter().map(|(field, _)| field).collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["crno", "cron", "timezone"], "form and meaning, and no guess about the trigger");
     assert_eq!(errors(&host.post_json("/v1/tasks", json!([])).await)[0], ("body", "wrong_type"));
 }
 
