@@ -92,12 +92,13 @@ async fn refuse_unknown(api: &Api, tenant: &TenantId, id: &TaskId) -> Result<(),
     }
 }
 
-/// `status`, `final`, `replayed`, `plugin`, `kind`, `since`, `until`, `limit`, `cursor`.
+/// `status`, `final`, `replayed`, `plugin`, `run`, `event`, `kind`, `since`, `until`, `limit`, `cursor`.
 pub(crate) struct OfTask(TrailFilter);
 
 impl FromQuery for OfTask {
-    const KEYS: &'static [&'static str] =
-        &["status", "final", "replayed", "plugin", "kind", "since", "until", "limit", "cursor"];
+    const KEYS: &'static [&'static str] = &[
+        "status", "final", "replayed", "plugin", "run", "event", "kind", "since", "until", "limit", "cursor",
+    ];
 
     fn read(parameters: &mut Parameters) -> Self {
         Self(filter(parameters))
@@ -108,8 +109,10 @@ impl FromQuery for OfTask {
 pub(crate) struct OfAll(TrailFilter);
 
 impl FromQuery for OfAll {
-    const KEYS: &'static [&'static str] =
-        &["task", "status", "final", "replayed", "plugin", "kind", "since", "until", "limit", "cursor"];
+    const KEYS: &'static [&'static str] = &[
+        "task", "status", "final", "replayed", "plugin", "run", "event", "kind", "since", "until", "limit",
+        "cursor",
+    ];
 
     fn read(parameters: &mut Parameters) -> Self {
         Self(TrailFilter { task: parameters.parsed("task", "invalid_id"), ..filter(parameters) })
@@ -121,6 +124,8 @@ fn filter(parameters: &mut Parameters) -> TrailFilter {
         task: None,
         plugin: parameters.parsed("plugin", "invalid_name"),
         status: parameters.choice("status", &["running", "success", "failed"]),
+        run: parameters.parsed("run", "invalid_id"),
+        event: parameters.parsed("event", "invalid_id"),
         kind: parameters.choice("kind", &FailureKind::ALL.map(FailureKind::as_str)),
         ends_run: parameters.flag("final"),
         is_replayed: parameters.flag("replayed"),

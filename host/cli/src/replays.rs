@@ -38,6 +38,8 @@ pub(crate) async fn list(filter: ListTrail, client: &Client, output: Output) -> 
         ("kind", filter.which.kind.map(|kind| kind.to_string())),
         ("since", filter.which.since.map(|since| since.to_string())),
         ("until", filter.which.until.map(|until| until.to_string())),
+        ("run", filter.run.map(|run| run.to_string())),
+        ("event", filter.event.map(|event| event.to_string())),
         ("status", filter.status.map(|status| status.as_str().to_owned())),
         ("replayed", dead.as_ref().map(|_| "false".to_owned())),
         ("final", dead),

@@ -115,7 +115,7 @@ async fn start_now(start: Run, client: &Client, output: Output) -> Result<(), Fa
                 "{id} is paused: run {run} waits until it is resumed (`innkeeper task resume {id}`)"
             );
         }
-        format!("{id} starts: run {run}")
+        format!("{id} starts: `innkeeper execution list --run {run}` shows what comes of it")
     })?)
 }
 

@@ -126,6 +126,13 @@ macro_rules! uuid_type {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
             }
 
+            /// The instant that it was made at, in milliseconds since 1970: the first 48 bits (RFC 9562, section 5.7).
+            #[must_use]
+            pub fn at(&self) -> Timestamp {
+                let millis = self.0.as_u128() >> 80;
+                Timestamp::from_millis(i64::try_from(millis).unwrap_or(0))
+            }
+
             /// The identifier as a UUID.
             #[must_use]
             pub fn as_uuid(&self) -> &Uuid {

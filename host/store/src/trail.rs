@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use innkeeper_model::execution::{Execution, ExecutionStatus, FailureKind};
-use innkeeper_model::id::{ExecutionId, PluginName, RunId, TaskId, TenantId};
+use innkeeper_model::id::{EventId, ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, named_params};
 
@@ -25,6 +25,10 @@ pub struct TrailFilter {
     pub plugin: Option<PluginName>,
     /// Only those with this status.
     pub status: Option<ExecutionStatus>,
+    /// Only those of this run.
+    pub run: Option<RunId>,
+    /// Only those of runs that this event started.
+    pub event: Option<EventId>,
     /// Only those that failed in this way.
     pub kind: Option<FailureKind>,
     /// Only those with which a run ended as failed, or only others.
@@ -100,7 +104,9 @@ const JOINS: &str = "LEFT JOIN dead_runs d ON d.tenant = x.tenant AND d.executio
 
 /// The page, from what lies between its first row and the last one that it looks at.
 fn page(connection: &Connection, tenant: &TenantId, filter: &TrailFilter) -> Result<TrailPage, StoreError> {
-    let from = match filter.since {
+    // An execution is younger than its run, which is younger than its event.
+    let since = [filter.since, filter.run.map(|run| run.at()), filter.event.map(|event| event.at())];
+    let from = match since.into_iter().flatten().max() {
         Some(since) => ExecutionId::new(since.saturating_sub(ID_SLACK), [0; 10]).to_string(),
         None => String::new(),
     };
@@ -176,6 +182,7 @@ fn select(
         "SELECT {COLUMNS} FROM {tables} WHERE {place}
             AND (:status IS NULL OR x.status = :status) AND (:plugin IS NULL OR x.plugin = :plugin)
             AND (:kind IS NULL OR x.kind = :kind)
+            AND (:run IS NULL OR x.runId = :run) AND (:event IS NULL OR x.eventId = :event)
             AND (:endsRun IS NULL OR (d.executionId IS NOT NULL) = :endsRun)
             AND (:isReplayed IS NULL OR (d.replayedBy IS NOT NULL) = :isReplayed)
             AND (:since IS NULL OR x.startedAt >= :since) AND (:until IS NULL OR x.startedAt < :until)
@@ -190,6 +197,8 @@ fn select(
         ":status": filter.status.map(ExecutionStatus::as_str),
         ":plugin": filter.plugin.as_ref().map(PluginName::as_str),
         ":kind": filter.kind.map(FailureKind::as_str),
+        ":run": filter.run.map(|run| run.to_string()),
+        ":event": filter.event.map(|event| event.to_string()),
         ":endsRun": filter.ends_run,
         ":isReplayed": filter.is_replayed,
         ":since": since,

@@ -49,6 +49,8 @@ fn query(path: &str, name: &str) -> (&'static str, Value) {
         "type" => ("Only those of this type.", one_of(&["schedule", "event"])),
         "task" => ("Only those of this task.", task_id()),
         "plugin" => ("Only those of this plugin.", plugin_name()),
+        "run" => ("Only those of this run.", uuid()),
+        "event" => ("Only those of runs that the event of this id started.", uuid()),
         "kind" => ("Only those that failed in this way.", one_of(&FailureKind::ALL.map(FailureKind::as_str))),
         "final" => {
             ("Only those with which a run ended as failed, or only others.", json!({"type": "boolean"}))
@@ -97,6 +99,10 @@ fn one_of(names: &[&str]) -> Value {
 
 fn instant() -> Value {
     json!({"type": "string", "format": "date-time"})
+}
+
+fn uuid() -> Value {
+    json!({"type": "string", "format": "uuid"})
 }
 
 fn task_id() -> Value {

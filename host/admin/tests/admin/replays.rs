@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use innkeeper_runner::bus::Subscription;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Host, column, ended, errors};
+use crate::support::{Answer, Host, column, ended, errors, text};
 
 /// A host with the task `a`, which fails with whatever its event says, and `b`, which does too.
 async fn host() -> (Host, Subscription) {
@@ -49,6 +49,17 @@ async fn a_failed_run_is_repeated_with_what_it_got() {
     assert_eq!(host.get(&format!("/v1/executions/{id}")).await.body["replayedBy"], repeated.body["runId"]);
     let twice = host.post(&format!("/v1/executions/{id}/replay")).await;
     assert_eq!(code(&twice), (409, "already_replayed"));
+    let published = host.post_json("/v1/events", json!({"event": "a:fail"})).await;
+    let third = ended(&mut executions).await;
+    for (filter, expected) in [
+        (format!("run={}", text(&failed, "runId")), json!([id])),
+        (format!("run={}", text(&repeated.body, "runId")), json!([again])),
+        (format!("event={}", text(&published.body, "eventId")), json!([third])),
+        (format!("event={id}"), json!([])),
+    ] {
+        let listed = host.get(&format!("/v1/executions?{filter}")).await;
+        assert_eq!(json!(column(&listed, "id")), expected, "{filter}");
+    }
 }
 
 #[tokio::test]

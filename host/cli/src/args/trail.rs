@@ -2,7 +2,7 @@
 
 use clap::Args;
 use innkeeper_model::execution::{ExecutionStatus, FailureKind};
-use innkeeper_model::id::{PluginName, TaskId};
+use innkeeper_model::id::{EventId, PluginName, RunId, TaskId};
 use innkeeper_model::time::Timestamp;
 
 /// Which executions are meant.
@@ -31,6 +31,12 @@ pub struct ListTrail {
     /// Which of them.
     #[command(flatten)]
     pub which: Which,
+    /// Only those of this run, which a start by hand or a replay names.
+    #[arg(long, value_name = "ID")]
+    pub run: Option<RunId>,
+    /// Only those that the event of this id led to.
+    #[arg(long, value_name = "ID")]
+    pub event: Option<EventId>,
     /// Only those that are `running`, `success` or `failed`.
     #[arg(long)]
     pub status: Option<ExecutionStatus>,
