@@ -56,7 +56,7 @@ pub(crate) async fn run(shared: Arc<Shared>, claimed: Claimed, slot: OwnedSemaph
             Verdict::Success { .. } => None,
             Verdict::Failure { kind, .. } => Some(*kind),
         };
-        account::note(&shared, &settlement, &settled);
+        account::note(&shared, &claimed, &settlement, &settled);
         shared.metrics.ended(&settlement);
         if let Some(timeline) = timeline {
             timeline.end(&shared, &claimed, &settlement);

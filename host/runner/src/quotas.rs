@@ -47,6 +47,12 @@ impl Meters {
         usage.stored_bytes = usage.stored_bytes.saturating_add(more.stored_bytes);
     }
 
+    /// Notes that so many bytes are stored no longer.
+    pub(crate) fn freed(&self, bytes: u64) {
+        let usage = &mut self.lock().usage;
+        usage.stored_bytes = usage.stored_bytes.saturating_sub(bytes);
+    }
+
     /// Notes that a task is gone.
     pub(crate) fn task_deleted(&self) {
         let usage = &mut self.lock().usage;

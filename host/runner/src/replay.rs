@@ -6,7 +6,7 @@ use std::sync::Arc;
 use innkeeper_model::id::{ExecutionId, RunId, TenantId};
 use innkeeper_model::progress::Progress;
 use innkeeper_model::trace::{TraceContext, TraceId};
-use innkeeper_store::{DeadFilter, Replay, TrailEntry, TrailFilter, TrailPage};
+use innkeeper_store::{DeadFilter, Replay, TenantUsage, TrailEntry, TrailFilter, TrailPage};
 
 use crate::error::RunnerError;
 use crate::spans::Recording;
@@ -110,12 +110,15 @@ async fn replay(
     cause: Option<TraceContext>,
 ) -> Result<Repeated, RunnerError> {
     let kept = shared.open_tenant(tenant)?;
+    // How much it keeps is known when it is recorded.
+    shared.admit_stored(&kept, stored(1)).await?;
     let _room = shared.room(&kept, 1)?;
     let run_id = shared.ids.next(RunId::new);
     let conflict = |code, detail: String| Err(RunnerError::Conflict { code, detail });
     let recording = Recording::begin(shared, cause);
     match shared.store.replay(tenant, id, run_id, recording.trace.clone(), shared.clock.now()).await? {
-        Replay::Recorded(queued, replay_of) => {
+        Replay::Recorded(queued, replay_of, bytes) => {
+            kept.meters.add(stored(bytes));
             let trace = recording.trace.as_ref();
             let trace_id = trace.map_or_else(|| TraceId::of_run(run_id), |trace| trace.trace_id);
             tracing::info!(%tenant, task_id = %queued.task_id, %run_id, %trace_id, %replay_of, "run.replayed");
@@ -142,6 +145,10 @@ async fn replay(
     }
 }
 
+fn stored(bytes: u64) -> TenantUsage {
+    TenantUsage { stored_bytes: bytes, ..TenantUsage::default() }
+}
+
 async fn redrive(
     shared: &Shared,
     tenant: &TenantId,
@@ -154,6 +161,7 @@ async fn redrive(
     while report.is_more && report.matched < limit {
         let wanted = REPEATED_AT_ONCE.min(limit - report.matched);
         let kept = shared.open_tenant(tenant)?;
+        shared.admit_stored(&kept, stored(1)).await?;
         let _room = shared.room(&kept, usize::try_from(wanted).unwrap_or(usize::MAX))?;
         let runs = (0..wanted).map(|_| shared.ids.next(RunId::new)).collect();
         let recording = Recording::begin(shared, cause.clone());
@@ -161,6 +169,7 @@ async fn redrive(
         let done = shared.store.redrive(tenant, filter.clone(), after, runs, trace, now).await?;
         let repeated = done.queued.iter().map(|run| (&run.tenant, &run.task_id, run.run_id));
         recording.end(shared, Some(tenant), repeated);
+        kept.meters.add(stored(done.bytes));
         let redriven = u32::try_from(done.queued.len()).unwrap_or(u32::MAX);
         let matched = redriven + done.events_gone;
         report.matched += matched;

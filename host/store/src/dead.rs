@@ -15,8 +15,8 @@ use crate::{Store, StoreError};
 /// What came of a wish to run a dead run again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replay {
-    /// A new run waits; it repeats the run with this id.
-    Recorded(QueuedRun, RunId),
+    /// A new run waits; it repeats the run with this id, and keeps so many bytes.
+    Recorded(QueuedRun, RunId, u64),
     /// There is no such execution.
     NoExecution,
     /// The execution has not failed, or its run goes on.
@@ -51,6 +51,8 @@ pub struct Redriven {
     pub queued: Vec<QueuedRun>,
     /// The last dead run that was looked at; `None` if there was none left.
     pub last: Option<ExecutionId>,
+    /// Bytes that the new runs keep: events and data of their own.
+    pub bytes: u64,
     /// How many could not be repeated: the event that made them is gone.
     pub events_gone: u32,
 }
@@ -120,7 +122,10 @@ impl Store {
             for (dead, run_id) in chosen(connection, &tenant, &filter, after, limit)?.iter().zip(runs) {
                 redriven.last = Some(dead.execution);
                 match again(connection, &tenant, dead, run_id, trace.as_ref(), now)? {
-                    Replay::Recorded(queued, _) => redriven.queued.push(queued),
+                    Replay::Recorded(queued, _, bytes) => {
+                        redriven.queued.push(queued);
+                        redriven.bytes = redriven.bytes.saturating_add(bytes);
+                    }
                     Replay::EventGone => redriven.events_gone += 1,
                     _ => {}
                 }
@@ -132,8 +137,7 @@ impl Store {
 }
 
 /// Notes that a run is about to end as failed with this execution. It must still be there; if its task was deleted
-/// meanwhile it is not, and nothing is noted. Returns the bytes that it keeps beside its
-/// event's.
+/// meanwhile it is not, and nothing is noted.
 pub(crate) fn note(
     connection: &Connection,
     tenant: &TenantId,
@@ -141,17 +145,16 @@ pub(crate) fn note(
     execution: ExecutionId,
     kind: FailureKind,
     now: Timestamp,
-) -> Result<u64, StoreError> {
+) -> Result<(), StoreError> {
     let sql =
         "INSERT INTO dead_runs (tenant, executionId, runId, taskId, plugin, kind, endedAt, hops, scheduledAt,
             eventId, event, data)
         SELECT tenant, ?3, id, taskId, plugin, ?4, ?5, hops, scheduledAt, eventId, event, data
-        FROM runs WHERE tenant = ?1 AND id = ?2
-        RETURNING coalesce(length(CAST(event AS BLOB)), 0) + coalesce(length(CAST(data AS BLOB)), 0)";
+        FROM runs WHERE tenant = ?1 AND id = ?2";
     let values =
         params![tenant.as_str(), run.to_string(), execution.to_string(), kind.as_str(), now.to_string()];
-    let bytes = connection.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
-    Ok(bytes.unwrap_or(0))
+    connection.prepare_cached(sql)?.execute(values)?;
+    Ok(())
 }
 
 /// A dead run, and what it was given.
@@ -251,5 +254,7 @@ fn again(
     let sql = "UPDATE dead_runs SET replayedBy = ?3 WHERE tenant = ?1 AND executionId = ?2";
     let values = (tenant.as_str(), dead.execution.to_string(), run_id.to_string());
     connection.prepare_cached(sql)?.execute(values)?;
-    Ok(Replay::Recorded(queued, dead.run))
+    let bytes =
+        [&dead.event, &dead.data].map(|text| text.as_ref().map_or(0, String::len)).iter().sum::<usize>();
+    Ok(Replay::Recorded(queued, dead.run, u64::try_from(bytes).unwrap_or(u64::MAX)))
 }

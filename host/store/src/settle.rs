@@ -89,8 +89,6 @@ pub struct Settled {
     pub task_removed: bool,
     /// Why the execution failed although its handler succeeded: a write met something else than it relied on.
     pub conflict: Option<String>,
-    /// Bytes of event and data that are kept of a manual start that has ended as failed, so that it can be run again.
-    pub dead_bytes: u64,
 }
 
 impl Store {
@@ -201,7 +199,7 @@ fn fail_run(
 ) -> Result<(), StoreError> {
     if let Verdict::Failure { kind, .. } = &settlement.verdict {
         let Settlement { tenant, run_id, execution_id, completed_at, .. } = settlement;
-        settled.dead_bytes = dead::note(connection, tenant, *run_id, *execution_id, *kind, *completed_at)?;
+        dead::note(connection, tenant, *run_id, *execution_id, *kind, *completed_at)?;
     }
     settled.run_failed = true;
     end_run(connection, settlement)?;

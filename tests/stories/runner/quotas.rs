@@ -193,10 +193,16 @@ async fn what_failed_manual_starts_were_given_counts_as_stored() {
     let refused = start("more than twenty bytes").await.expect_err("it would be kept");
     assert!(matches!(refused, RunnerError::QuotaExceeded(_)), "{refused}");
     start("0123456789").await.expect("a run");
-    assert_eq!(stage.ended().await.kind, Some(FailureKind::Trap));
+    let failed = stage.ended().await;
+    assert_eq!(failed.kind, Some(FailureKind::Trap));
     let refused = start("0123456789").await.expect_err("what is kept leaves no room for as much again");
     assert!(matches!(refused, RunnerError::QuotaExceeded(_)), "{refused}");
     let after = runner.tenant_usage(&tenant).await.expect("a count").stored_bytes;
     assert_eq!(after, before + 13, "the event's name, and the data as JSON");
+    runner.replay(&tenant, failed.id, None).await.expect("there is some room");
+    let failed = stage.ended().await;
+    let refused =
+        runner.replay(&tenant, failed.id, None).await.expect_err("a repetition keeps as much again");
+    assert!(matches!(refused, RunnerError::QuotaExceeded(_)), "{refused}");
     stage.close().await;
 }

@@ -2,6 +2,7 @@
 
 use innkeeper_model::execution::{Failure, FailureKind};
 use innkeeper_model::id::TenantId;
+use innkeeper_model::run::TriggerKind;
 use innkeeper_model::sandbox::{Effects, KeyValueChange, KeyValueWrite, Outcome};
 use innkeeper_store::{Claimed, NewEvent, Settled, Settlement, TenantUsage, Verdict};
 
@@ -32,6 +33,16 @@ pub(super) async fn refuse_bytes(
         // If the rows cannot be counted, nothing can be written either, and that is tried again.
         _ => outcome,
     }
+}
+
+/// Bytes that a run keeps until it has succeeded: what a start by hand was given, while an event has its data with it. They
+/// were noted when it was recorded.
+fn own_bytes(claimed: &Claimed) -> u64 {
+    if claimed.trigger != TriggerKind::Manual {
+        return 0;
+    }
+    let texts = [&claimed.event, &claimed.data].into_iter().flatten();
+    u64::try_from(texts.map(String::len).sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 /// Bytes of an event's data.
@@ -66,20 +77,23 @@ pub(crate) fn make_room(shared: &Shared, tenant: &TenantId, events: &mut [NewEve
     room
 }
 
-/// Notes what was stored.
-pub(super) fn note(shared: &Shared, settlement: &Settlement, settled: &Settled) {
-    let stored_bytes = match &settlement.verdict {
-        Verdict::Success { writes, events, .. } => bytes(events.iter().map(|event| &event.data), writes),
+/// Notes what was stored, and what is kept no longer.
+pub(super) fn note(shared: &Shared, claimed: &Claimed, settlement: &Settlement, settled: &Settled) {
+    let (stored_bytes, freed_bytes) = match &settlement.verdict {
+        Verdict::Success { writes, events, .. } => {
+            (bytes(events.iter().map(|event| &event.data), writes), own_bytes(claimed))
+        }
         Verdict::Failure { .. } => {
             let alert = settlement.alert.iter().filter(|_| settled.alerted);
-            settled.dead_bytes.saturating_add(bytes(alert.map(|event| &event.data), &[]))
+            (bytes(alert.map(|event| &event.data), &[]), 0)
         }
     };
-    if stored_bytes == 0 && !settled.task_removed {
+    if stored_bytes == 0 && freed_bytes == 0 && !settled.task_removed {
         return;
     }
     let Some(meters) = shared.meters(&settlement.tenant) else { return };
     meters.add(TenantUsage { stored_bytes, ..TenantUsage::default() });
+    meters.freed(freed_bytes);
     if settled.task_removed {
         meters.task_deleted();
     }
