@@ -185,9 +185,13 @@ impl Checker {
             return Some(Trigger::Preset { preset: lower, cron: cron.clone() });
         }
         let known = presets.keys().map(String::as_str).collect::<Vec<_>>();
-        let message = format!("`{name}` is not a preset; there are {}", known.join(", "));
-        let error = FieldError::new("preset", "unknown_preset", message);
-        self.problems.push(error.suggesting(nearest(name, known)));
+        let near = nearest(name, known.iter().copied());
+        let hint = match &near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", known.join(", ")),
+        };
+        let message = format!("`{name}` is not a preset; {hint}");
+        self.problems.push(FieldError::new("preset", "unknown_preset", message).suggesting(near));
         None
     }
 

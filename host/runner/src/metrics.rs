@@ -126,6 +126,11 @@ impl Metrics {
     }
 
     /// Counts an execution whose end is stored.
+    /// Notes that so many executions were found interrupted. Whose they are is in the audit trail.
+    pub(crate) fn recovered(&self, interrupted: u32) {
+        self.failed[FailureKind::Interrupted as usize].add(u64::from(interrupted));
+    }
+
     pub(crate) fn ended(&self, settlement: &Settlement) {
         let busy_us = settlement.receipt.wall_us;
         self.durations.record(busy_us);

@@ -60,6 +60,7 @@ impl TaskRunner {
         if recovered.interrupted > 0 {
             let (interrupted, ended, quarantined) =
                 (recovered.interrupted, recovered.ended, recovered.quarantined);
+            shared.metrics.recovered(interrupted);
             tracing::warn!(interrupted, ended, quarantined, "runner.recovered");
         }
         shared.suspects.read(&shared.store).await?;

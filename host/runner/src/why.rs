@@ -1,7 +1,7 @@
 //! What a task waits for, in words: pure.
 
 use innkeeper_model::id::PluginName;
-use innkeeper_model::task::{Task, TaskStatus, Trigger};
+use innkeeper_model::task::{Overlap, Task, TaskStatus, Trigger};
 use innkeeper_model::time::Timestamp;
 use innkeeper_store::WaitingRun;
 
@@ -68,7 +68,10 @@ fn paused(waiting: Option<&WaitingRun>) -> String {
 
 fn idle(task: &Task) -> String {
     match (&task.definition.trigger, task.next_run_at) {
-        _ if task.status == TaskStatus::Running => "an execution is running".to_owned(),
+        // With `allow` nothing waits for what is running.
+        _ if task.status == TaskStatus::Running && task.definition.overlap != Overlap::Allow => {
+            "an execution is running".to_owned()
+        }
         (Trigger::OnEvent(pattern), _) => format!("an event that matches `{pattern}`"),
         (_, Some(at)) => format!("it is due at {at}"),
         (_, None) => "nothing: it is not due again".to_owned(),
@@ -79,7 +82,7 @@ fn idle(task: &Task) -> String {
 mod tests {
     use innkeeper_model::limits::LimitWishes;
     use innkeeper_model::retry::RetryPolicy;
-    use innkeeper_model::task::{Misfire, Overlap, TaskDefinition};
+    use innkeeper_model::task::{Misfire, TaskDefinition};
 
     use super::*;
 

@@ -59,7 +59,10 @@ pub enum StoreError {
     #[error("the database is locked by another program; nothing was stored")]
     Locked,
     /// The disk failed or the file is damaged. The store stops: nothing can be promised any more.
-    #[error("the database cannot be relied on any more: {0}")]
+    #[error(
+        "the database cannot be relied on any more: {0}; `innkeeper doctor` says what is wrong with it, and a backup takes its \
+        place with `innkeeper restore`"
+    )]
     Broken(String),
     /// What was to be stored could not be read.
     #[error("an upload could not be read: {0}; nothing was stored")]
