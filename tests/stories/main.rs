@@ -2,6 +2,7 @@
 //! what must always hold when it is dropped.
 
 mod cancel;
+mod command_line;
 mod components;
 mod configuration;
 mod crash;

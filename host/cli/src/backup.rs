@@ -12,7 +12,7 @@ use crate::args::{BackupArgs, RestoreArgs};
 use crate::client::Client;
 use crate::data_directory;
 use crate::exit::Failure;
-use crate::output::{Output, bytes};
+use crate::output::{Output, bytes, count};
 use crate::progress::Transfer;
 
 /// Has the server take a copy, receives it, and checks it.
@@ -28,7 +28,7 @@ pub(crate) async fn backup(args: BackupArgs, client: &Client, output: Output) ->
         let _nothing_left = std::fs::remove_file(&part);
     }
     let check = kept?;
-    output.answer(&facts(&check, &args.file), |_| {
+    output.done(&facts(&check, &args.file), |_| {
         format!(
             "{} holds a whole copy: {}, schema {}",
             args.file.display(),
@@ -88,9 +88,16 @@ pub(crate) fn restore(args: &RestoreArgs, output: Output) -> Result<(), Failure>
     let restored = bring_back(&args.file, &database);
     let check = restored.with_context(|| format!("cannot restore {}", args.file.display()))?;
     let directory = args.data_dir.display();
-    output.answer(&facts(&check, &args.data_dir), |_| {
+    let key = match check.secrets {
+        0 => String::new(),
+        secrets => format!(
+            "\nit holds {}, and their key is in no backup: put the `secret.key` of the host that it comes from into {directory} first",
+            count(usize::try_from(secrets).unwrap_or(usize::MAX), "secret")
+        ),
+    };
+    output.done(&facts(&check, &args.data_dir), |_| {
         format!(
-            "restored {} into {directory}, schema {}\nstart it with `innkeeper serve --data-dir {directory}`",
+            "restored {} into {directory}, schema {}{key}\nstart it with `innkeeper serve --data-dir {directory}`",
             bytes(check.bytes),
             check.schema_version
         )

@@ -37,7 +37,7 @@ impl Client {
     /// A client of the server that the command line names.
     ///
     /// # Errors
-    /// [`Failure::Usage`] if the URL is none.
+    /// [`Failure::Usage`] if the URL is none, or if no token has such characters.
     pub(crate) fn new(server: &ServerArgs) -> Result<Self, Failure> {
         let base = parse_base(&server.url)?;
         // An error means that a provider was installed before, which is as well.
@@ -49,7 +49,20 @@ impl Client {
         }
         let http = builder.timeout(ANSWER_TIMEOUT).build().context("cannot set up the HTTP client")?;
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        if let Some(place) =
+            given(&server.token).and_then(|token| token.chars().position(|c| !c.is_ascii_graphic()))
+        {
+            return Err(Failure::usage(format!(
+                "the token (--token or INNKEEPER_TOKEN) has a character that no token has, at place {}: is it a line end or a space?",
+                place + 1
+            )));
+        }
         Ok(Self { http, base, token: given(&server.token), tenant: given(&server.tenant) })
+    }
+
+    /// Whether requests carry a token.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
     }
 
     /// Reads what is at a path. Each segment is percent-encoded.

@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
 
 /// Help and the version are answers, anything else is wrong usage; programs get it as they get every error.
 fn answer(error: &clap::Error) -> ExitCode {
-    let wants_json = std::env::args().any(|argument| argument == "--json");
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && wants_json {
         let text = error.render().to_string();
         let text = text.trim().trim_start_matches("error: ");

@@ -1,6 +1,6 @@
 //! `execution`: what one execution did.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::ExecutionVerb;
 use crate::client::Client;
@@ -42,9 +42,29 @@ pub(crate) async fn run(verb: ExecutionVerb, client: &Client, output: Output) ->
             if follow {
                 follow::wait_for_end(&id, client).await?;
             }
-            let logs = client.get(&["executions", &id.to_string(), "logs"], &[]).await?;
-            output.answer(&logs, lines)?;
+            logs(&id.to_string(), client, output).await?;
         }
+    }
+    Ok(())
+}
+
+/// Prints all that is kept of a log, and says what is not.
+async fn logs(id: &str, client: &Client, output: Output) -> Result<(), Failure> {
+    let (items, _) = client.list(&["executions", id, "logs"], &[], usize::MAX).await?;
+    let execution = client.get(&["executions", id], &[]).await?;
+    let is_running = execution["status"] == "running";
+    if items.is_empty() && !output.is_json() {
+        let hint = if is_running {
+            " yet: it is kept when the execution ends, and --follow waits for that"
+        } else {
+            ""
+        };
+        eprintln!("no log{hint}");
+        return Ok(());
+    }
+    output.answer(&json!({"items": items, "nextCursor": null}), lines)?;
+    if let Some(dropped) = execution["receipt"]["logBytesDropped"].as_u64().filter(|dropped| *dropped > 0) {
+        eprintln!("{} more were logged and not kept: they were beyond the limit `log`", bytes(dropped));
     }
     Ok(())
 }

@@ -25,7 +25,9 @@ pub(crate) async fn tail(
         let event = stream.next().await?;
         match event.name.as_str() {
             "event" => {
-                output.item(&event.data, line)?;
+                if !output.item(&event.data, line)? {
+                    return Ok(());
+                }
                 left -= 1;
             }
             "reset" | "dropped" => eprintln!("some events were missed"),

@@ -50,7 +50,7 @@ pub(crate) async fn deny(
         eprintln!("{} was not granted", absent.entry);
     }
     let grants = client.patch(&path(name), &json!({"deny": lists(less)})).await?;
-    output.answer(&grants, describe)?;
+    output.done(&grants, describe)?;
     Ok(())
 }
 

@@ -29,7 +29,7 @@ const COLUMNS: [Column; 5] = [
 pub(crate) async fn run(verb: PluginVerb, client: &Client, output: Output) -> Result<(), Failure> {
     match verb {
         PluginVerb::Push(push) => push::push(push, client, output).await?,
-        PluginVerb::New(new) => plugin_tools::create(&new)?,
+        PluginVerb::New(new) => plugin_tools::create(&new, output)?,
         PluginVerb::Build(build) => plugin_tools::build(&build, output).await?,
         PluginVerb::Inspect { file } => plugin_tools::inspect(&file, output).await?,
         PluginVerb::Run(run) => plugin_tools::run(run, output).await?,

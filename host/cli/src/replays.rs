@@ -74,7 +74,7 @@ pub(crate) async fn redrive(wish: Redrive, client: &Client, output: Output) -> R
         total.add(&answer);
     }
     steps.finish();
-    Ok(output.answer(&total.to_json(), told)?)
+    Ok(output.done(&total.to_json(), told)?)
 }
 
 /// Runs of one request, so that progress shows.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use innkeeper_admin::AdminConfig;
 use innkeeper_model::clock::{Clock, SystemClock};
 use innkeeper_runner::{RunnerConfig, SecretKey, TaskRunner};
@@ -74,7 +74,12 @@ impl Host {
         let sandbox = Arc::new(WasmSandbox::new(settings, Arc::clone(&clock))?);
         let secret_key = match (config.runner.secret_key.clone(), &directory) {
             (Some(key), _) => key,
-            (None, Some(directory)) => directory.secret_key()?,
+            (None, Some(directory)) => {
+                // A key that is made now opens none of the secrets that are there.
+                let has_key = directory.secret_key_file().exists();
+                ensure!(has_key || store.some_secret().await?.is_none(), no_key(directory));
+                directory.secret_key()?
+            }
             (None, None) => SecretKey::generate(),
         };
         let exporter = config.telemetry.zip(config.runner.spans.clone());
@@ -90,4 +95,13 @@ impl Host {
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
+}
+
+/// Why a server does not start that could not read the secrets it has.
+fn no_key(directory: &DataDirectory) -> String {
+    format!(
+        "the database holds secrets, and their key is missing; no backup has it: put it into {}, or name it with \
+         --secret-key-file or INNKEEPER_SECRET_KEY",
+        directory.secret_key_file().display()
+    )
 }

@@ -1,5 +1,6 @@
 //! `token`: making, listing and revoking tokens.
 
+use innkeeper_model::access::Role;
 use serde_json::{Value, json};
 
 use crate::args::{CreateToken, TokenVerb};
@@ -23,8 +24,12 @@ const COLUMNS: [Column; 6] = [
 pub(crate) async fn run(verb: TokenVerb, client: &Client, output: Output) -> Result<(), Failure> {
     match verb {
         TokenVerb::Create(create) => {
+            let is_operators = create.role == Role::Operator;
             let token = client.post(&["tokens"], Some(&body(create))).await?;
             show_secret(&token, output)?;
+            if !client.has_token() {
+                eprintln!("{}", warning(is_operators));
+            }
         }
         TokenVerb::List => {
             let mut answer = client.get(&["tokens"], &[]).await?;
@@ -62,6 +67,17 @@ fn body(create: CreateToken) -> Value {
 
 fn owner(token: &Value) -> String {
     token["tenant"].as_str().map_or_else(|| "(operator)".to_owned(), str::to_owned)
+}
+
+/// What a host becomes that took this request without a token.
+fn warning(is_operators: bool) -> &'static str {
+    if is_operators {
+        "from now on this host wants a token of everybody: use this one (INNKEEPER_TOKEN). If it is lost, start the host once \
+         with INNKEEPER_TOKEN set to a new one, which is then the operator's"
+    } else {
+        "this host still takes requests without a token as its operator's: make a token with --role operator, or start it with \
+         INNKEEPER_TOKEN, to close it"
+    }
 }
 
 /// The secret stands alone on the last line, to be copied.

@@ -38,7 +38,7 @@ pub struct ListKeys {
     #[arg(long, default_value = "", hide_default_value = true)]
     pub prefix: String,
     /// How many keys to list.
-    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = super::number::at_least_one)]
     pub limit: usize,
 }
 

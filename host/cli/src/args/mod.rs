@@ -4,6 +4,7 @@ mod apply;
 mod configuration;
 mod execution;
 mod key_value;
+mod number;
 mod operations;
 mod plugin;
 mod plugin_tools;

@@ -44,7 +44,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     /// At most so many, the newest first.
-    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = super::number::at_least_one)]
     pub limit: usize,
 }
 

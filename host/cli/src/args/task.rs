@@ -147,8 +147,8 @@ pub struct Create {
     /// Time of one execution, at most, such as 5s.
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
-    /// Bytes of memory of one execution, at most.
-    #[arg(long, value_name = "BYTES")]
+    /// Memory of one execution, at most, such as 32MiB.
+    #[arg(long, value_name = "SIZE", value_parser = super::number::size)]
     pub memory: Option<u64>,
     /// Publish `task:overdue` if it has not succeeded for so long.
     #[arg(long, value_name = "DURATION")]
@@ -174,7 +174,7 @@ pub struct ListTasks {
     #[arg(long = "type", value_name = "TYPE", value_parser = one_of::<TaskType, 2>(["schedule", "event"]))]
     pub task_type: Option<TaskType>,
     /// At most so many.
-    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = super::number::at_least_one)]
     pub limit: usize,
 }
 
@@ -200,7 +200,7 @@ pub struct ListExecutions {
     #[arg(long, value_parser = one_of::<ExecutionStatus, 3>(["running", "success", "failed"]))]
     pub status: Option<ExecutionStatus>,
     /// At most so many.
-    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    #[arg(long, default_value_t = 20, value_name = "COUNT", value_parser = super::number::at_least_one)]
     pub limit: usize,
 }
 

@@ -69,12 +69,12 @@ pub struct Settings {
     pub limits: Vec<(String, Value)>,
 }
 
-/// `name=value`; a number if it reads as one, nothing if it is `-`.
+/// `name=value`; a number if it reads as one or as a size such as `32MiB`, nothing if it is `-`.
 pub(super) fn pair(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE, such as tasks=100")?;
     let value = match value {
         "-" => Value::Null,
-        value => value.parse::<u64>().map_or_else(|_| value.into(), Value::from),
+        value => super::number::size(value).map_or_else(|_| value.into(), Value::from),
     };
     Ok((name.to_owned(), value))
 }

@@ -44,7 +44,7 @@ pub struct ListTrail {
     #[arg(long)]
     pub dead: bool,
     /// At most so many.
-    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    #[arg(long, default_value_t = 20, value_name = "COUNT", value_parser = super::number::at_least_one)]
     pub limit: usize,
 }
 
@@ -72,6 +72,6 @@ pub struct Upcoming {
     #[arg(long, value_name = "TIME")]
     pub until: Option<Timestamp>,
     /// At most so many.
-    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = super::number::at_least_one)]
     pub limit: usize,
 }

@@ -27,6 +27,7 @@ pub use self::file::check_keys;
 pub(crate) use self::secret_key::{find as find_secret_key, read as read_secret_key};
 pub use self::settings::{Given, Origin, SETTINGS, Setting, Settings};
 pub use self::telemetry::TelemetryConfig;
+pub(crate) use self::value::parse_bytes;
 
 use crate::args::ServeArgs;
 

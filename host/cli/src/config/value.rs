@@ -77,7 +77,11 @@ impl Settings {
     }
 }
 
-fn parse_bytes(text: &str) -> anyhow::Result<u64> {
+/// Reads a number of bytes, such as `64MiB`.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn parse_bytes(text: &str) -> anyhow::Result<u64> {
     let wrong = || anyhow!("`{text}` must be a number of bytes, such as 64MiB, 1GB or 4096");
     let (number, unit) = UNITS
         .into_iter()

@@ -65,12 +65,12 @@ impl Output {
         }
     }
 
-    /// Prints one of many as a line of JSON, or else as the line that `text` makes of it.
+    /// Prints one of many as a line of JSON, or else as the line that `text` makes of it. Returns whether anybody still reads.
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub(crate) fn item(self, item: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
-        if self.json { print(&format!("{item}\n")) } else { print(&line(text(item))) }
+    pub(crate) fn item(self, item: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<bool> {
+        write_out(&if self.json { format!("{item}\n") } else { line(text(item)) })
     }
 
     /// Prints a list as JSON, or else as a table with these columns. With nothing in it, people read `empty`.
@@ -101,12 +101,16 @@ impl Output {
 /// # Errors
 /// Standard output cannot be written.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    write_out(text).map(drop)
+}
+
+/// As [`print()`]. Returns whether anybody still reads.
+fn write_out(text: &str) -> anyhow::Result<bool> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error).context("cannot write to standard output"),
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use crate::args::{Language, New};
 use crate::build::{JAVASCRIPT_HELPER, PYTHON_HELPER};
 use crate::exit::Failure;
-use crate::output::print;
+use crate::output::Output;
 
 const MANIFEST: &str = include_str!("templates/innkeeper.toml.txt");
 /// What stands for the plugin's name in the files.
@@ -19,7 +19,7 @@ const IGNORED: &str = "/target/\n/.innkeeper/\n/node_modules/\n__pycache__/\n*.w
 ///
 /// # Errors
 /// The folder is there already or cannot be written, or it is not said where the SDK is.
-pub(crate) fn create(new: &New) -> Result<(), Failure> {
+pub(crate) fn create(new: &New, output: Output) -> Result<(), Failure> {
     let name = new.name.as_str();
     let files = files(new)?;
     let folder = Path::new(name);
@@ -39,7 +39,7 @@ pub(crate) fn create(new: &New) -> Result<(), Failure> {
         Language::Python => "python3 -m unittest",
         Language::JavaScript => "npm install && npm test",
     };
-    print(&format!(
+    output.show(&format!(
         "made {name}; what comes next:\n  cd {name}\n  {test}\n  innkeeper plugin build\n  \
         innkeeper plugin run {name}.wasm --event guest:arrived --data '{{\"name\": \"Ada\"}}'\n"
     ))?;
@@ -86,7 +86,20 @@ fn sdk(new: &New) -> Result<String, Failure> {
         .canonicalize()
         .with_context(|| format!("--sdk-path {}", path.display()))
         .map_err(Failure::Usage)?;
-    Ok(format!("{{ path = {:?} }}", path.display().to_string()))
+    let sdk = [path.join("sdk"), path.clone()].into_iter().find(|folder| is_sdk(folder)).ok_or_else(|| {
+        Failure::usage(format!(
+            "--sdk-path (or INNKEEPER_SDK_PATH) {}: this is not the SDK: it is the folder `sdk` of a copy of Innkeeper's source",
+            path.display()
+        ))
+    })?;
+    Ok(format!("{{ path = {:?} }}", sdk.display().to_string()))
+}
+
+/// Whether the crate in this folder is the SDK.
+fn is_sdk(folder: &Path) -> bool {
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    let manifest: Option<toml::Table> = manifest.parse().ok();
+    manifest.is_some_and(|manifest| manifest["package"]["name"].as_str() == Some("innkeeper-sdk"))
 }
 
 #[cfg(test)]
