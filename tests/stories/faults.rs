@@ -234,7 +234,7 @@ fn task(name: &str, trigger: Trigger) -> NewTask {
         is_paused: false,
         metadata: Some(Arc::from("{}")),
     };
-    NewTask { definition, next_run_at, created_at: now() }
+    NewTask { definition, next_run_at, skipped: None, created_at: now() }
 }
 
 fn plugin() -> PluginName {

@@ -47,6 +47,16 @@ fn the_third_crash_quarantines_the_culprit_and_not_what_ran_beside_it() {
     assert_eq!(host.get("/v1/plugins/bystander").body["quarantine"], json!(null));
     let resumed = host.post("/v1/tasks/culprit/resume", &json!(null));
     assert_eq!((resumed.status, &resumed.body["code"]), (409, &json!("quarantined")));
+    let mut task = json!({"type": "event", "onEvent": "culprit", "plugin": "culprit"});
+    let replaced = host.put_json("/v1/tasks/culprit", &task);
+    assert_eq!(
+        (replaced.status, &replaced.body["code"]),
+        (409, &json!("quarantined")),
+        "nor by a replacement"
+    );
+    task["isPaused"] = true.into();
+    let replaced = host.put_json("/v1/tasks/culprit", &task);
+    assert_eq!((replaced.status, &replaced.body["pauseReason"]), (200, &json!(reason)));
 
     let released = host.post("/v1/plugins/culprit/release", &json!(null));
     assert_eq!((released.status, &released.body), (200, &json!({"resumed": ["culprit"]})));
@@ -59,15 +69,31 @@ fn the_third_crash_quarantines_the_culprit_and_not_what_ran_beside_it() {
 fn another_version_takes_a_plugin_out_of_quarantine() {
     let mut host = TestHost::start();
     host.push("culprit", SLEEP_THEN_SUCCEED);
-    host.create(&json!({"id": "culprit", "type": "event", "onEvent": "go", "plugin": "culprit"}));
-    host.publish("go", &json!({"ms": 60_000}), 1);
-    for _ in 0..3 {
-        assert_eq!(host.running("culprit")["status"], "running");
+    for task in ["one", "two"] {
+        host.create(&json!({"id": task, "type": "event", "onEvent": "go", "plugin": "culprit"}));
+    }
+    host.publish("go", &json!({"ms": 60_000}), 2);
+    while host.get("/v1/plugins/culprit").body["quarantine"].is_null() {
+        eventually("one of them runs", || (host.get("/v1/stats").body["running"] != 0).then_some(()));
         host = TestHost::start_in(host.kill());
     }
-    assert_eq!(host.get("/v1/tasks/culprit").body["isPaused"], true);
+    assert!(
+        ["one", "two"].iter().all(|task| host.get(&format!("/v1/tasks/{task}")).body["isPaused"] == true)
+    );
     host.push("culprit", ECHO);
-    assert_eq!(host.get("/v1/tasks/culprit").body["isPaused"], false);
-    host.publish("go", &json!("again"), 1);
-    assert_eq!(host.ended("culprit", 4)[0]["output"]["data"], json!("again"));
+    // What waited on the version that is quarantined does not wait for ever.
+    for task in ["one", "two"] {
+        let ended = eventually("its run ends", || {
+            let last = host.executions(task).into_iter().next()?;
+            (last["status"] == "success" || last["final"] == true).then_some(last)
+        });
+        assert_eq!(host.get(&format!("/v1/tasks/{task}")).body["isPaused"], false, "{ended}");
+    }
+    assert_eq!(host.get("/v1/stats").body["queuedRuns"], 0);
+    host.publish("go", &json!("again"), 2);
+    let again = eventually("both run again", || {
+        let last = ["one", "two"].map(|task| host.executions(task).into_iter().next().unwrap_or_default());
+        last.iter().all(|last| last["output"]["data"] == json!("again")).then_some(last)
+    });
+    assert!(again.iter().all(|last| last["status"] == "success"));
 }

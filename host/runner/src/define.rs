@@ -88,7 +88,7 @@ pub(crate) fn define(config: TaskConfig, context: &Context<'_>) -> Result<NewTas
         is_paused: config.is_paused,
         metadata,
     };
-    Ok(NewTask { definition, next_run_at, created_at: context.now })
+    Ok(NewTask { definition, next_run_at, skipped: None, created_at: context.now })
 }
 
 /// Checks limits that somebody asks for on their own: for a plugin, a tenant, or the host.

@@ -27,6 +27,7 @@ impl TaskRunner {
     ) -> Result<Task, RunnerError> {
         let new = self.check(tenant, config, assumed).await?;
         let before = self.0.store.task(tenant, &new.definition.id).await?;
+        let new = self.in_place_of(before.as_ref(), new)?;
         precondition.check(before.as_ref().map(Task::tag).as_deref()).map_err(StoreError::from)?;
         Ok(as_task(new))
     }
@@ -77,7 +78,7 @@ impl TaskRunner {
 
 /// A task that has not begun.
 pub(crate) fn as_task(new: NewTask) -> Task {
-    let NewTask { definition, next_run_at, created_at } = new;
+    let NewTask { definition, next_run_at, skipped: _, created_at } = new;
     let status = if definition.is_paused { TaskStatus::Paused } else { TaskStatus::Pending };
     Task {
         definition,

@@ -137,8 +137,9 @@ impl TaskRunner {
         self.refuse_when_stopping()?;
         let kept = self.0.open_tenant(tenant)?;
         let new = self.check(tenant, config, &[]).await?;
-        let is_new = self.0.store.task(tenant, &new.definition.id).await?.is_none();
-        let more = usage(&new, is_new);
+        let before = self.0.store.task(tenant, &new.definition.id).await?;
+        let new = self.in_place_of(before.as_ref(), new)?;
+        let more = usage(&new, before.is_none());
         self.0.admit_stored(&kept, more).await?;
         let replaced = match self.0.store.replace_task(tenant, new, precondition).await {
             Err(StoreError::PluginMissing(name)) => return Err(self.unknown_plugin(tenant, &name).await?),
@@ -195,6 +196,31 @@ impl TaskRunner {
             return Err(RunnerError::Quarantined(reason));
         }
         self.resume_task_anyhow(tenant, id).await
+    }
+
+    /// A task that takes the place of another one resumes it as somebody would by hand.
+    ///
+    /// # Errors
+    /// [`RunnerError::Quarantined`] if it would run a version again that has brought the host down.
+    pub(crate) fn in_place_of(
+        &self,
+        before: Option<&Task>,
+        mut new: NewTask,
+    ) -> Result<NewTask, RunnerError> {
+        let Some(before) = before.filter(|before| before.definition.is_paused) else { return Ok(new) };
+        let (old, definition) = (&before.definition, &new.definition);
+        if definition.is_paused {
+            return Ok(new);
+        }
+        if let Some(reason) = before.pause_reason.clone().filter(|_| definition.plugin == old.plugin) {
+            return Err(RunnerError::Quarantined(reason));
+        }
+        if definition.trigger == old.trigger && definition.timezone == old.timezone {
+            let schedule = query::schedule(before, &self.0.schedules);
+            let resumed = schedule.map(|schedule| plan::resume(before, &schedule, self.0.clock.now()));
+            new.skipped = resumed.and_then(|resumed| resumed.skipped);
+        }
+        Ok(new)
     }
 
     /// Resumes a task, whoever paused it.

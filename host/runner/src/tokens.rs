@@ -229,8 +229,11 @@ impl TaskRunner {
     pub async fn revoke_token(&self, tenant: Option<&TenantId>, id: TokenId) -> Result<(), RunnerError> {
         let (runner, tenant) = (self.clone(), tenant.cloned());
         let work = async move {
+            // First here, so that it is not good for a moment longer than it must be: whoever disables a tenant may have the
+            // lock for long.
+            runner.0.tokens.forget(tenant.as_ref(), id);
             let _one = runner.0.tenant_changes.lock().await;
-            // First here, so that it is not good for a moment longer than it must be.
+            // Somebody may have given it a new secret meanwhile.
             runner.0.tokens.forget(tenant.as_ref(), id);
             if !runner.0.store.delete_token(tenant.as_ref(), id).await? {
                 return Err(RunnerError::not_found("token", &id));

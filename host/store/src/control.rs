@@ -60,10 +60,7 @@ impl Store {
                 alert::expect_from(connection, &tenant, &id, now)?;
             }
             if let (Some(true), Some(skipped)) = (resumed, &skipped) {
-                skip::note(connection, &tenant, &id, skipped)?;
-                let sql = "UPDATE tasks SET cursor = ?3 WHERE tenant = ?1 AND id = ?2";
-                let values = params![tenant.as_str(), id.as_str(), skipped.to.to_string()];
-                connection.prepare_cached(sql)?.execute(values)?;
+                skip::note_resumption(connection, &tenant, &id, skipped)?;
             }
             Ok(resumed)
         })

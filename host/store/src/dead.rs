@@ -5,7 +5,7 @@ use innkeeper_model::id::{ExecutionId, PluginName, RunId, TaskId, TenantId};
 use innkeeper_model::run::TriggerKind;
 use innkeeper_model::time::Timestamp;
 use innkeeper_model::trace::TraceContext;
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Statement, ToSql, named_params, params};
 
 use crate::queued::QueuedRun;
 use crate::target::{Origin, Target};
@@ -96,9 +96,7 @@ impl Store {
         count_max: u32,
     ) -> Result<u32, StoreError> {
         let tenant = tenant.clone();
-        self.read(move |connection| Ok(chosen(connection, &tenant, &filter, None, count_max)?.len()))
-            .await
-            .map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+        self.read(move |connection| count(connection, &tenant, &filter, count_max)).await
     }
 
     /// Runs dead runs again, those that started first to begin with: as many as there are ids for new runs, of those
@@ -204,18 +202,52 @@ fn chosen(
     after: Option<ExecutionId>,
     limit: u32,
 ) -> Result<Vec<Dead>, StoreError> {
+    let sql = format!("{SELECT} {CHOSEN} ORDER BY d.executionId LIMIT :limit");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    bind(&mut statement, tenant, filter, (&after, limit))?;
+    let mut rows = statement.raw_query();
+    let mut dead = Vec::new();
+    while let Some(row) = rows.next()? {
+        dead.push(read(row)?);
+    }
+    Ok(dead)
+}
+
+/// How many can be run again, counted up to `limit`; what they were given is not read.
+fn count(
+    connection: &Connection,
+    tenant: &TenantId,
+    filter: &DeadFilter,
+    limit: u32,
+) -> Result<u32, StoreError> {
     let sql = format!(
-        "{SELECT} AND d.replayedBy IS NULL AND d.executionId > :after
-            AND (:task IS NULL OR d.taskId = :task) AND (:plugin IS NULL OR d.plugin = :plugin)
-            AND CASE WHEN :kind IS NULL THEN d.kind <> 'cancelled' ELSE d.kind = :kind END
-            AND (:since IS NULL OR d.endedAt >= :since) AND (:until IS NULL OR d.endedAt < :until)
-            AND EXISTS (SELECT 1 FROM tasks t WHERE t.tenant = d.tenant AND t.id = d.taskId)
-        ORDER BY d.executionId LIMIT :limit"
+        "SELECT count(*) FROM (SELECT 1 FROM dead_runs d WHERE d.tenant = :tenant {CHOSEN} LIMIT :limit)"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let values = named_params! {
+    bind(&mut statement, tenant, filter, ("", limit))?;
+    let mut rows = statement.raw_query();
+    let row =
+        rows.next()?.ok_or_else(|| StoreError::BadRow("dead_runs: they cannot be counted".to_owned()))?;
+    Ok(row.get(0)?)
+}
+
+const CHOSEN: &str = "AND d.replayedBy IS NULL AND d.executionId > :after
+    AND (:task IS NULL OR d.taskId = :task) AND (:plugin IS NULL OR d.plugin = :plugin)
+    AND CASE WHEN :kind IS NULL THEN d.kind <> 'cancelled' ELSE d.kind = :kind END
+    AND (:since IS NULL OR d.endedAt >= :since) AND (:until IS NULL OR d.endedAt < :until)
+    AND EXISTS (SELECT 1 FROM tasks t WHERE t.tenant = d.tenant AND t.id = d.taskId)";
+
+/// Gives the parameters of a statement over those that are [`CHOSEN`].
+fn bind(
+    statement: &mut Statement<'_>,
+    tenant: &TenantId,
+    filter: &DeadFilter,
+    (after, limit): (&str, u32),
+) -> Result<(), StoreError> {
+    let values: &[(&str, &dyn ToSql)] = named_params! {
         ":tenant": tenant.as_str(),
-        ":after": after.map_or_else(String::new, |id| id.to_string()),
+        ":after": after,
         ":task": filter.task.as_ref().map(TaskId::as_str),
         ":plugin": filter.plugin.as_ref().map(PluginName::as_str),
         ":kind": filter.kind.map(FailureKind::as_str),
@@ -223,8 +255,12 @@ fn chosen(
         ":until": filter.until.map(|at| at.to_string()),
         ":limit": limit,
     };
-    let dead = statement.query_map(values, read)?;
-    Ok(dead.collect::<Result<_, _>>()?)
+    for (name, value) in values {
+        if let Some(index) = statement.parameter_index(name)? {
+            statement.raw_bind_parameter(index, value)?;
+        }
+    }
+    Ok(())
 }
 
 /// Records a manual run of the same task with the same event, data and due time.

@@ -186,17 +186,21 @@ fn roll_out(
         let sql = "UPDATE plugins SET grants = ?3 WHERE tenant = ?1 AND name = ?2";
         connection.prepare_cached(sql)?.execute(params![key.0, key.1, to_json(&grants)?])?;
     }
-    let migrated = if rollout.activates && rollout.migrates { migrate(connection, &key)? } else { 0 };
+    let migrated = if rollout.activates { migrate(connection, &key, rollout.migrates)? } else { 0 };
     Ok(Deployed { digest, is_new: false, is_activated, changes, grants, migrated })
 }
 
 /// Moves the runs that wait to a version. Those of a task that names a version stay: its author has chosen. One that is being
 /// executed stays too, with what may follow from it.
-fn migrate(connection: &Connection, key: &(&str, &str, String)) -> Result<u64, StoreError> {
+///
+/// Those on a quarantined version are moved in any case: they would wait for ever.
+fn migrate(connection: &Connection, key: &(&str, &str, String), all: bool) -> Result<u64, StoreError> {
     let sql = "UPDATE runs SET pluginDigest = ?3
         WHERE tenant = ?1 AND plugin = ?2 AND state = 'queued' AND pluginDigest <> ?3 AND NOT EXISTS
-            (SELECT 1 FROM tasks t WHERE t.tenant = runs.tenant AND t.id = runs.taskId AND t.pluginDigest IS NOT NULL)";
-    let moved = connection.prepare_cached(sql)?.execute(params![key.0, key.1, key.2])?;
+            (SELECT 1 FROM tasks t WHERE t.tenant = runs.tenant AND t.id = runs.taskId AND t.pluginDigest IS NOT NULL)
+            AND (?4 OR pluginDigest IN (SELECT digest FROM suspects
+                WHERE tenant = ?1 AND plugin = ?2 AND quarantinedAt IS NOT NULL))";
+    let moved = connection.prepare_cached(sql)?.execute(params![key.0, key.1, key.2, all])?;
     Ok(u64::try_from(moved).unwrap_or(u64::MAX))
 }
 

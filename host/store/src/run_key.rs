@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<Option<ManualStart>, StoreError> {
         let tenant = tenant.clone();
         self.write_urgently(1, move |connection| {
-            if let Some(run) = find(connection, &tenant, &manual.task_id, &key)? {
+            if let Some(run) = find(connection, &tenant, (&manual.task_id, &key), now)? {
                 return Ok(Some(ManualStart::Repeated(run)));
             }
             let task = manual.task_id;
@@ -64,12 +64,19 @@ impl Store {
 fn find(
     connection: &Connection,
     tenant: &TenantId,
-    task: &TaskId,
-    key: &str,
+    (task, key): (&TaskId, &str),
+    now: Timestamp,
 ) -> Result<Option<RunId>, StoreError> {
-    let sql = "SELECT runId FROM run_keys WHERE tenant = ?1 AND taskId = ?2 AND key = ?3";
+    let sql =
+        "SELECT runId FROM run_keys WHERE tenant = ?1 AND taskId = ?2 AND key = ?3 AND recordedAt >= ?4";
     let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement.query_row([tenant.as_str(), task.as_str(), key], |row| row.parsed("runId")).optional()?)
+    let values = [tenant.as_str(), task.as_str(), key, &oldest(now)];
+    Ok(statement.query_row(values, |row| row.parsed("runId")).optional()?)
+}
+
+/// When a key was recorded at the earliest that is still known.
+fn oldest(now: Timestamp) -> String {
+    now.saturating_sub(RUN_KEY_KEPT).to_string()
 }
 
 /// Keeps a key, and forgets some that are too old.
@@ -82,9 +89,9 @@ fn keep(
 ) -> Result<(), StoreError> {
     let sql = "DELETE FROM run_keys WHERE (tenant, taskId, key) IN (SELECT tenant, taskId, key FROM run_keys
         WHERE tenant = ?1 AND recordedAt < ?2 ORDER BY recordedAt LIMIT ?3)";
-    let before = now.saturating_sub(RUN_KEY_KEPT).to_string();
-    connection.prepare_cached(sql)?.execute(params![tenant.as_str(), before, FORGOTTEN_MAX])?;
-    let sql = "INSERT INTO run_keys (tenant, taskId, key, runId, recordedAt) VALUES (?1, ?2, ?3, ?4, ?5)";
+    connection.prepare_cached(sql)?.execute(params![tenant.as_str(), oldest(now), FORGOTTEN_MAX])?;
+    let sql = "INSERT INTO run_keys (tenant, taskId, key, runId, recordedAt) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT DO UPDATE SET runId = ?4, recordedAt = ?5";
     let values = params![tenant.as_str(), task.as_str(), key, run.to_string(), now.to_string()];
     connection.prepare_cached(sql)?.execute(values)?;
     Ok(())

@@ -108,6 +108,23 @@ impl Store {
     }
 }
 
+/// Notes the due times that passed while a task was paused; they are decided with that.
+pub(crate) fn note_resumption(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &TaskId,
+    skipped: &Skip,
+) -> Result<(), StoreError> {
+    note(connection, tenant, task, skipped)?;
+    let sql = "UPDATE tasks SET cursor = ?3 WHERE tenant = ?1 AND id = ?2";
+    connection.prepare_cached(sql)?.execute(params![
+        tenant.as_str(),
+        task.as_str(),
+        skipped.to.to_string()
+    ])?;
+    Ok(())
+}
+
 /// Adds to the ledger: extends the task's latest row if it has the same reason, so that a long pause under a stream
 /// of events stays one row.
 pub(crate) fn note(

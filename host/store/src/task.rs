@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use crate::settle::refresh_task;
 use crate::value::{Columns as _, to_json};
-use crate::{Store, StoreError, alert, plugin};
+use crate::{Skip, Store, StoreError, alert, plugin, skip};
 
 /// A task to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,8 @@ pub struct NewTask {
     pub definition: TaskDefinition,
     /// Its first due time.
     pub next_run_at: Option<Timestamp>,
+    /// Due times that passed while it was paused, if it takes the place of one that was.
+    pub skipped: Option<Skip>,
     /// Now.
     pub created_at: Timestamp,
 }
@@ -152,6 +154,9 @@ pub(crate) fn replace(
     if (definition.alerts.expect_within, definition.is_paused) != (old.alerts.expect_within, old.is_paused) {
         alert::expect_from(connection, tenant, &definition.id, task.created_at)?;
     }
+    if let Some(skipped) = task.skipped.as_ref().filter(|_| old.is_paused && !definition.is_paused) {
+        skip::note_resumption(connection, tenant, &definition.id, skipped)?;
+    }
     // What a rate limit held may be free under the new one; the next claim tells.
     let sql = "UPDATE runs INDEXED BY runs_by_task SET readyAt = recordedAt
         WHERE tenant = ?1 AND taskId = ?2 AND firstStartedAt IS NULL";
@@ -189,7 +194,6 @@ fn update(
         "maxAttempts",
         "status",
         "isPaused",
-        "pauseReason",
         "metadata",
         "onEvent",
         "after",
@@ -205,8 +209,11 @@ fn update(
         "onFailure",
     ];
     let columns = replaced.map(|column| format!("{column} = excluded.{column}")).join(", ");
-    let sql =
-        format!("{INSERT} ON CONFLICT (tenant, id) DO UPDATE SET {columns}{times}, revision = revision + 1");
+    // A task that stays paused is paused for the reason that it was.
+    let reason = "pauseReason = CASE WHEN excluded.isPaused THEN pauseReason END";
+    let sql = format!(
+        "{INSERT} ON CONFLICT (tenant, id) DO UPDATE SET {columns}{times}, {reason}, revision = revision + 1"
+    );
     insert(connection, &sql, tenant, task)
 }
 

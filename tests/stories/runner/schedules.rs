@@ -2,6 +2,8 @@
 
 use innkeeper_model::execution::FailureKind;
 use innkeeper_model::task::TaskStatus;
+use innkeeper_model::task_config::TaskConfig;
+use innkeeper_runner::ManualRequest;
 use innkeeper_store::SkipReason;
 use serde_json::json;
 
@@ -114,6 +116,44 @@ async fn a_retry_waits_for_its_time_and_a_pause_holds_it() {
     assert_eq!((second.attempt, second.kind), (2, None));
     assert_eq!(stage.executions().await.len(), 2);
     assert!(stage.runner.get_task(&stage.tenant, &id("flaky")).await.is_err(), "the one-off is done");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_replacement_that_resumes_says_what_was_skipped() {
+    let sandbox = Scripted::new(|_| Act::Succeed(Vec::new()));
+    let mut stage = Stage::open(&sandbox).await;
+    let config = json!({"id": "minutely", "type": "schedule", "cron": "* * * * *", "plugin": "plugin"});
+    let task = stage.create(config.clone()).await;
+    stage.runner.pause_task(&stage.tenant, &id("minutely")).await.expect("paused");
+    stage.at(3601);
+    let mut config = config;
+    config["plugin"] = task.definition.plugin.to_string().into();
+    let config = TaskConfig::from_json(config).expect("a task");
+    stage.runner.replace_task(&stage.tenant, config).await.expect("replaced");
+    let skips = stage.skips("minutely").await;
+    assert!(skips.iter().all(|skip| skip.reason == SkipReason::Paused), "{skips:?}");
+    assert_eq!(skips.iter().map(|skip| skip.count).sum::<u64>(), 60, "as a resumption by hand");
+    stage.at(3660);
+    assert_eq!(stage.ended().await.scheduled_at.map(Stage::seconds), Some(3660));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_key_of_a_start_is_known_for_a_week() {
+    let sandbox = Scripted::new(|_| Act::Succeed(Vec::new()));
+    let mut stage = Stage::open(&sandbox).await;
+    stage.create(json!({"id": "report", "type": "event", "onEvent": "report"})).await;
+    let mut runs = Vec::new();
+    for day in [0, 6, 8] {
+        stage.at(day * 86_400);
+        let request =
+            ManualRequest { idempotency_key: Some("monthly".to_owned()), ..ManualRequest::default() };
+        runs.push(stage.runner.start_task(&stage.tenant, &id("report"), request).await.expect("a run"));
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert_ne!(runs[1], runs[2], "a week later it is another start");
+    assert_ne!(stage.ended().await.run_id, stage.ended().await.run_id);
     stage.close().await;
 }
 

@@ -200,6 +200,7 @@ impl TaskRunner {
         }
         let is_assumed = |name: &str| name.parse().is_ok_and(|name: PluginName| plugins.contains(&name));
         let after = self.check_beside(tenant, config, is_assumed, Some(presets)).await?;
+        let after = self.in_place_of(before.as_ref(), after)?;
         let is_same = before.as_ref().is_some_and(|before| before.definition == after.definition);
         Ok((!is_same).then_some(PlannedTask { before, after }))
     }
