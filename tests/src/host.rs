@@ -179,6 +179,8 @@ impl TestHost {
     #[must_use]
     pub fn put_plugin(&self, name: &str, component: &[u8]) -> Answer {
         let request = self.agent.put(format!("{}/v1/plugins/{name}", self.url));
+        // A runtime of a language takes its time to compile, more so beside other stories.
+        let request = request.config().timeout_global(Some(Duration::from_mins(5))).build();
         answer(request.header("content-type", "application/wasm").send(component))
     }
 

@@ -34,6 +34,7 @@ mod quarantine;
 mod query;
 mod queue;
 mod quotas;
+mod replace;
 mod replay;
 mod retention;
 mod running;

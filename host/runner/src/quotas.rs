@@ -157,6 +157,12 @@ pub(crate) fn metadata_bytes(task: &NewTask) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
+/// What a task takes of its tenant's quotas. One that takes another's place is counted as if that took nothing, until the rows
+/// are counted again.
+pub(crate) fn task_usage(task: &NewTask, is_new: bool) -> TenantUsage {
+    TenantUsage { tasks: u64::from(is_new), stored_bytes: metadata_bytes(task), ..TenantUsage::default() }
+}
+
 fn check_stored(kept: &Kept, used: &TenantUsage, more: TenantUsage) -> Result<(), Exceeded> {
     let quotas = &kept.quotas;
     check(Quota::Tasks, quotas.tasks, used.tasks, more.tasks, None)?;

@@ -99,7 +99,8 @@ fn sdk(new: &New) -> Result<String, Failure> {
 fn is_sdk(folder: &Path) -> bool {
     let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
     let manifest: Option<toml::Table> = manifest.parse().ok();
-    manifest.is_some_and(|manifest| manifest["package"]["name"].as_str() == Some("innkeeper-sdk"))
+    let name = manifest.as_ref().and_then(|manifest| manifest.get("package")?.get("name")?.as_str());
+    name == Some("innkeeper-sdk")
 }
 
 #[cfg(test)]
@@ -109,6 +110,18 @@ mod tests {
     fn new(lang: Language, sdk_git: Option<&str>) -> New {
         let name = "shop".parse().expect("a name");
         New { name, lang, sdk_path: None, sdk_git: sdk_git.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_sdk_is_told_apart_from_other_folders() {
+        let root =
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).expect("a workspace");
+        for path in [root.to_owned(), root.join("sdk")] {
+            let new = New { sdk_path: Some(path), ..new(Language::Rust, None) };
+            assert!(sdk(&new).expect("the SDK").contains(&root.join("sdk").display().to_string()));
+        }
+        let other = New { sdk_path: Some(root.join("host/cli")), ..new(Language::Rust, None) };
+        assert!(sdk(&other).expect_err("a refusal").message().contains("this is not the SDK"));
     }
 
     #[test]
