@@ -11,7 +11,7 @@ use crate::{follow, replays};
 /// How executions are listed.
 pub(crate) const COLUMNS: [Column; 6] = [
     Column::new("ID", |execution| json_text(&execution["id"])),
-    Column::new("STARTED", |execution| short_time(&execution["startedAt"])),
+    Column::wanted("STARTED", |execution| short_time(&execution["startedAt"])),
     Column::optional("TRIGGER", trigger),
     Column::optional("ATTEMPT", |execution| json_text(&execution["attempt"])),
     Column::new("OUTCOME", outcome),

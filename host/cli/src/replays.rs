@@ -10,7 +10,7 @@ use crate::output::{Column, Output, count, json_text, short_time};
 use crate::progress::Steps;
 
 /// How executions of several tasks are listed.
-const TRAIL: [Column; 7] = [
+pub(crate) const TRAIL: [Column; 7] = [
     EXECUTION[0],
     Column::new("TASK", |execution| json_text(&execution["taskId"])),
     EXECUTION[1],

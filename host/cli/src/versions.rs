@@ -10,14 +10,15 @@ use crate::output::{Column, Output, bytes, count, json_text, short_time};
 use crate::plugins::{describe, short_digest};
 use crate::rollouts;
 
-const COLUMNS: [Column; 7] = [
+/// How versions are listed. The runs are those that have not ended.
+pub(crate) const COLUMNS: [Column; 7] = [
     Column::new("DIGEST", |version| short_digest(&json_text(&version["digest"])).to_owned()),
     Column::new("ACTIVE", |version| if version["isActive"] == true { "yes" } else { "" }.to_owned()),
     Column::new("CALLED AS", |version| json_text(&version["handler"])),
     Column::new("SIZE", |version| version["size"].as_u64().map_or_else(String::new, bytes)),
     Column::new("UPLOADED", |version| short_time(&version["createdAt"])),
-    Column::new("BY", |version| json_text(&version["uploadedBy"])),
-    Column::new("RUNS", |version| json_text(&version["runs"])),
+    Column::optional("BY", |version| json_text(&version["uploadedBy"])),
+    Column::new("OPEN RUNS", |version| json_text(&version["runs"])),
 ];
 
 /// Lists the versions of a plugin.

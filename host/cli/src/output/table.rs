@@ -16,23 +16,39 @@ const LAST_COLUMNS_MIN: usize = 8;
 /// Other columns are left out for the last one to have this.
 const LAST_COLUMNS_USEFUL: usize = 20;
 
-/// A column: its heading, what it shows of an item, and whether it must be there.
+/// A column: its heading, what it shows of an item, and how much it is worth.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
     heading: &'static str,
     show: fn(&Value) -> String,
-    is_optional: bool,
+    worth: Worth,
+}
+
+/// When a column is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    /// Never.
+    Needed,
+    /// Where the table would not fit with it.
+    Wanted,
+    /// Where the last column would be of no use beside it.
+    Optional,
 }
 
 impl Column {
     /// A column that is always shown.
     pub(crate) const fn new(heading: &'static str, show: fn(&Value) -> String) -> Self {
-        Self { heading, show, is_optional: false }
+        Self { heading, show, worth: Worth::Needed }
+    }
+
+    /// A column that is left out where the table would not fit with it, after those that are optional.
+    pub(crate) const fn wanted(heading: &'static str, show: fn(&Value) -> String) -> Self {
+        Self { heading, show, worth: Worth::Wanted }
     }
 
     /// A column that is left out where there is no room.
     pub(crate) const fn optional(heading: &'static str, show: fn(&Value) -> String) -> Self {
-        Self { heading, show, is_optional: true }
+        Self { heading, show, worth: Worth::Optional }
     }
 }
 
@@ -67,9 +83,13 @@ pub(crate) fn fields(pairs: &[(&str, String)]) -> String {
 
 /// Leaves columns out, from the right, until the rest fits with a last column of some use; then cuts that one.
 fn fit(cells: &mut Vec<Vec<String>>, columns: &[Column], width: usize) {
-    for index in (0..columns.len()).rev() {
-        if columns[index].is_optional && needed(cells) > width {
-            cells.remove(index);
+    let mut worths: Vec<Worth> = columns.iter().map(|column| column.worth).collect();
+    for (least, last_columns) in [(Worth::Optional, LAST_COLUMNS_USEFUL), (Worth::Wanted, LAST_COLUMNS_MIN)] {
+        for index in (0..worths.len()).rev() {
+            if worths[index] == least && needed(cells, last_columns) > width {
+                cells.remove(index);
+                worths.remove(index);
+            }
         }
     }
     let Some((last, others)) = cells.split_last_mut() else { return };
@@ -79,9 +99,9 @@ fn fit(cells: &mut Vec<Vec<String>>, columns: &[Column], width: usize) {
     }
 }
 
-/// The width at which the last column is whole, or at least of some use.
-fn needed(cells: &[Vec<String>]) -> usize {
-    cells.split_last().map_or(0, |(last, others)| total(others) + widest(last).min(LAST_COLUMNS_USEFUL))
+/// The width at which the last column is whole, or has so many columns of the terminal.
+fn needed(cells: &[Vec<String>], last_columns: usize) -> usize {
+    cells.split_last().map_or(0, |(last, others)| total(others) + widest(last).min(last_columns))
 }
 
 /// The width of these columns, with the gap after each.
@@ -152,6 +172,28 @@ mod tests {
         let tables =
             widths.map(|width| format!("{width}:\n{}", table(&crate::tasks::COLUMNS, &tasks, Some(width))));
         insta::assert_snapshot!(tables.join("\n\n"));
+    }
+
+    #[test]
+    fn lists_of_executions_and_of_versions_fit_a_terminal_of_80_columns() {
+        console::set_colors_enabled(false);
+        let execution = json!({"id": "01a210d2-d959-7076-a819-f16ac8d1ea88", "taskId": "weekly:report",
+            "startedAt": "2025-06-02T08:00:00.012Z", "attempt": 1, "event": "user:logged_in", "status": "failed",
+            "kind": "permanent", "error": "the data does not fit `Option<Guest>`"});
+        let version = json!({"digest": "0123456789abcdef0123", "isActive": true, "handler": "plugin", "size": 90_000,
+            "createdAt": "2025-06-02T08:00:00.012Z", "uploadedBy": "whoever sits at this machine", "runs": 12});
+        let executions = |width| table(&crate::replays::TRAIL, std::slice::from_ref(&execution), Some(width));
+        let versions = table(&crate::versions::COLUMNS, &[version], Some(80));
+        for shown in [&executions(80), &versions] {
+            assert!(shown.lines().all(|line| measure_text_width(line) <= 80), "{shown}");
+        }
+        let headings = |table: String| {
+            table.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(headings(executions(80)), "ID TASK OUTCOME RESULT");
+        assert_eq!(headings(executions(100)), "ID TASK STARTED OUTCOME RESULT");
+        assert_eq!(headings(executions(200)), "ID TASK STARTED TRIGGER ATTEMPT OUTCOME RESULT");
+        assert_eq!(headings(versions), "DIGEST ACTIVE CALLED AS SIZE UPLOADED OPEN RUNS");
     }
 
     #[test]
