@@ -57,7 +57,7 @@ impl Harm {
 
     /// For what another limit ends, as long as it takes on a busy machine.
     fn with_time(self) -> Self {
-        Self { timeout: Duration::from_secs(60), ..self.within("timeout", json!("60s")) }
+        Self { timeout: Duration::from_mins(1), ..self.within("timeout", json!("1m")) }
     }
 
     /// Does it, several times at once, and checks what comes of it.

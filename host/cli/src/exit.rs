@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::apply::Mistakes;
+use crate::config;
 use crate::problem::Problem;
 
 /// Why a command failed. Each way has an exit code of its own, so that scripts can tell them apart.
@@ -66,9 +67,9 @@ impl Failure {
         let mut document =
             json!({"type": "about:blank", "title": title, "code": code, "detail": self.message()});
         if let Self::Failed(error) | Self::Usage(error) = self
-            && let Some(mistakes) = error.downcast_ref::<Mistakes>()
+            && let Some(errors) = errors_of(error)
         {
-            document["errors"] = mistakes.to_json();
+            document["errors"] = errors;
         }
         document
     }
@@ -84,6 +85,12 @@ impl Failure {
         eprintln!("{label} {}", self.message());
         ExitCode::from(self.code())
     }
+}
+
+/// What is wrong, one by one, if that is known.
+fn errors_of(error: &anyhow::Error) -> Option<Value> {
+    let declared = error.downcast_ref::<Mistakes>().map(Mistakes::to_json);
+    declared.or_else(|| error.downcast_ref::<config::Mistakes>().map(config::Mistakes::to_json))
 }
 
 impl From<anyhow::Error> for Failure {

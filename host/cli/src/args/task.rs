@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::execution::json;
 use super::trail::Upcoming;
+use crate::config::parse_bytes;
 
 /// What to do with tasks.
 #[derive(Debug, Subcommand)]
@@ -147,8 +148,8 @@ pub struct Create {
     /// Time of one execution, at most, such as 5s.
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
-    /// Memory of one execution, at most, such as 32MiB.
-    #[arg(long, value_name = "SIZE", value_parser = super::number::size)]
+    /// Bytes of memory of one execution, at most, such as 32MiB.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub memory: Option<u64>,
     /// Publish `task:overdue` if it has not succeeded for so long.
     #[arg(long, value_name = "DURATION")]
@@ -210,6 +211,11 @@ where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// Reads `32MiB`, or bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    parse_bytes(text).map_err(|error| error.to_string())
 }
 
 /// Reads `10/1m`.

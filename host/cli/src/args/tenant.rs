@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand};
 use innkeeper_model::id::TenantId;
+use innkeeper_schedule::duration::parse_duration;
 use serde_json::Value;
+
+use crate::config::parse_bytes;
 
 /// What to do with tenants.
 #[derive(Debug, Subcommand)]
@@ -63,18 +66,45 @@ pub struct Settings {
     /// storedBytes, plugins, tasks, eventsPerSecond, uploadsPerHour.
     #[arg(long = "quota", value_name = "NAME=VALUE", value_parser = pair)]
     pub quotas: Vec<(String, Value)>,
-    /// A limit of each execution, such as `timeout=5s`; `-` as the value for the host's. Names: fuel, timeout, memory,
+    /// A limit of each execution, such as `timeout=5s` or `memory=32MiB`; `-` as the value for the host's. Names: fuel, timeout, memory,
     /// output, log, hostCalls, events, keyValue, egressRequests, egressBytes.
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = pair)]
     pub limits: Vec<(String, Value)>,
 }
 
-/// `name=value`; a number if it reads as one or as a size such as `32MiB`, nothing if it is `-`.
+/// Limits and quotas that are numbers of bytes.
+const BYTES: [&str; 6] = ["memory", "output", "log", "keyValue", "egressBytes", "storedBytes"];
+
+/// `name=value`; nothing if the value is `-`, a number of bytes if that is what the name means, such as `memory=32MiB`, or
+/// else a number if it reads as one. Which names there are, the server says.
 pub(super) fn pair(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE, such as tasks=100")?;
     let value = match value {
         "-" => Value::Null,
-        value => super::number::size(value).map_or_else(|_| value.into(), Value::from),
+        value if BYTES.contains(&name) => parse_bytes(value).map_err(|error| error.to_string())?.into(),
+        value if name == "timeout" => {
+            parse_duration(value).map_err(|error| error.to_string())?;
+            value.into()
+        }
+        value => value.parse::<u64>().map_or_else(|_| value.into(), Value::from),
     };
     Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_written_with_their_units() {
+        let named = |name: &str, value: Value| Ok((name.to_owned(), value));
+        assert_eq!(pair("memory=32MiB"), named("memory", (32 << 20).into()));
+        assert_eq!(pair("storedBytes=4096"), named("storedBytes", 4096.into()));
+        assert_eq!(pair("memory=-"), named("memory", Value::Null));
+        assert_eq!(pair("timeout=5s"), named("timeout", "5s".into()));
+        assert_eq!(pair("tasks=5"), named("tasks", 5.into()));
+        assert!(pair("memory=lots").is_err_and(|error| error.contains("such as 64MiB")));
+        assert!(pair("timeout=5").is_err_and(|error| error.contains("write `5s`")));
+        assert!(pair("tasks").is_err());
+    }
 }

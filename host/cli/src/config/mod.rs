@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod mistakes;
 mod secret_key;
 mod settings;
 mod streams;
@@ -12,23 +13,25 @@ mod value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use innkeeper_admin::{AdminConfig, Token};
 use innkeeper_model::egress::{EgressPolicy, Network};
 use innkeeper_model::limits::Limits;
 use innkeeper_model::quota::Quotas;
 use innkeeper_runner::{Retention, RunnerConfig};
 use innkeeper_sandbox::SandboxConfig;
-use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData};
 use innkeeper_store::Durability;
 
 pub(crate) use self::check::check;
 pub use self::file::check_keys;
+pub(crate) use self::mistakes::Mistakes;
 pub(crate) use self::secret_key::{find as find_secret_key, read as read_secret_key};
 pub use self::settings::{Given, Origin, SETTINGS, Setting, Settings};
 pub use self::telemetry::TelemetryConfig;
 pub(crate) use self::value::parse_bytes;
 
+use self::mistakes::Wrong;
+use self::value::{parse_durability, parse_listen, parse_log_format, parse_networks, parse_timezone_data};
 use crate::args::ServeArgs;
 
 /// Where `serve` and `dev` listen unless told otherwise.
@@ -114,11 +117,32 @@ impl ServerConfig {
     /// Reads each setting in its form.
     ///
     /// # Errors
-    /// As [`ServerConfig::load`].
+    /// As [`ServerConfig::load`]: every key that is unknown and every value that is wrong, at once.
     pub fn resolve(settings: &Settings, memory: bool, token: Option<&str>) -> anyhow::Result<Self> {
+        let mut mistakes = settings.mistakes().to_vec();
+        let mut tried = settings.clone();
+        loop {
+            // A default takes the place of what is wrong, so that the next one is found.
+            let error = match Self::resolve_all(&tried, memory, token) {
+                Ok(config) if mistakes.is_empty() => return Ok(config),
+                Ok(_) => break,
+                Err(error) => error,
+            };
+            match error.downcast::<Wrong>() {
+                Ok(wrong) if tried.fall_back(wrong.key) => mistakes.push(wrong.into()),
+                Ok(wrong) => return Err(wrong.into()),
+                Err(error) if mistakes.is_empty() => return Err(error),
+                // It may be because of a default.
+                Err(_) => break,
+            }
+        }
+        Err(Mistakes::new(mistakes).into())
+    }
+
+    fn resolve_all(settings: &Settings, memory: bool, token: Option<&str>) -> anyhow::Result<Self> {
         let token = match settings.get("server.tokenFile").text.as_str() {
             "" => token.map(|text| token::parse("INNKEEPER_TOKEN", text)).transpose()?,
-            path => Some(token::read(Path::new(path))?),
+            _ => Some(settings.read("server.tokenFile", |path| token::read(Path::new(path)))?),
         };
         let directory = PathBuf::from(&settings.get("server.dataDir").text);
         let (telemetry, spans) = telemetry::resolve(settings)?.unzip();
@@ -159,11 +183,10 @@ fn runner(settings: &Settings) -> anyhow::Result<RunnerConfig> {
         spans: None,
         shutdown_grace: settings.duration("server.shutdownGrace")?,
         quotas: quotas(settings)?,
-        secret_key: secret_key::find(
-            Some(settings.get("server.secretKeyFile").text.as_str())
-                .filter(|path| !path.is_empty())
-                .map(Path::new),
-        )?,
+        secret_key: match settings.get("server.secretKeyFile").text.as_str() {
+            "" => secret_key::find(None)?,
+            _ => settings.read("server.secretKeyFile", |path| secret_key::find(Some(Path::new(path))))?,
+        },
     })
 }
 
@@ -251,41 +274,6 @@ fn refuse_open_door(listen: SocketAddr, has_token: bool) -> anyhow::Result<()> {
     )
 }
 
-fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
-    let numeric = text.replacen("localhost:", "127.0.0.1:", 1);
-    let parsed = numeric.parse();
-    parsed.with_context(|| format!("`{text}` must be an address and a port, such as {LISTEN_DEFAULT}"))
-}
-
-fn parse_networks(text: &str) -> anyhow::Result<Vec<Network>> {
-    let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
-    networks.map(|network| Ok(network.parse()?)).collect()
-}
-
-fn parse_durability(text: &str) -> anyhow::Result<Durability> {
-    match text {
-        "full" => Ok(Durability::Full),
-        "normal" => Ok(Durability::Normal),
-        _ => bail!("`{text}` must be `full` or `normal`"),
-    }
-}
-
-fn parse_timezone_data(text: &str) -> anyhow::Result<TimezoneData> {
-    match text {
-        "bundled" => Ok(TimezoneData::Bundled),
-        "system" => TimezoneData::system(Path::new(SYSTEM_DIRECTORY)).context("the system's tables"),
-        _ => bail!("`{text}` must be `bundled` or `system`"),
-    }
-}
-
-fn parse_log_format(text: &str) -> anyhow::Result<LogFormat> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => bail!("`{text}` must be `text` or `json`"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,6 +336,34 @@ mod tests {
             let message = format!("{:#}", resolve(&[(key, value)], None).expect_err("a refusal"));
             assert!(message.contains(expected), "{key}: {message}");
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_a_file_is_told_at_once_in_its_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.toml");
+        let text = "[server]\nlistn = 'x'\nlisten = '0.0.0.0:1'\ntokenFile = 'no/such/file'\n[limts]\nfuel = 1\n[limits]\n\
+                    timeout = 5\nmemory = 'lots'\n[retention]\nexecutions = '5'\nexecutionsPerTask = -1\n";
+        std::fs::write(&path, text).expect("a file");
+        let variable = |name: &str| (name == "INNKEEPER_CONCURRENCY").then(|| "none".to_owned());
+        let settings = Settings::gather(Vec::new(), variable, Some(&path)).expect("settings");
+        let error = ServerConfig::resolve(&settings, false, None).expect_err("a refusal");
+        let told = format!("{error:#}").replace(&path.display().to_string(), "a.toml");
+        let lines: Vec<_> = told.lines().collect();
+        let expected = [
+            "a.toml:2: `server.listn` is not a known key; did you mean `listen`?",
+            "a.toml:4: server.tokenFile: cannot read the token file no/such/file",
+            "a.toml:5: `limts` is not a known key; did you mean `limits`?",
+            "a.toml:8: limits.timeout: duration `5` has no unit",
+            "a.toml:9: limits.memory: `lots` must be a number of bytes",
+            "a.toml:11: retention.executions: duration `5` has no unit",
+            "a.toml:12: retention.executionsPerTask: is `-1`: it must be 1 to",
+            "server.concurrency (INNKEEPER_CONCURRENCY): is `none`",
+        ];
+        assert_eq!(lines.len(), expected.len(), "{told}");
+        assert!(lines.iter().zip(expected).all(|(line, begin)| line.starts_with(begin)), "{told}");
+        let programs = error.downcast_ref::<Mistakes>().expect("mistakes").to_json();
+        assert_eq!((&programs[0]["line"], &programs[7]["line"]), (&2.into(), &serde_json::Value::Null));
     }
 
     #[test]

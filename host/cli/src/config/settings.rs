@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Entry};
+use super::mistakes::Mistake;
 
 /// A setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,20 +121,23 @@ pub struct Given {
 
 /// The value of every setting.
 #[derive(Debug, Clone)]
-pub struct Settings(BTreeMap<&'static str, Given>);
+pub struct Settings {
+    values: BTreeMap<&'static str, Given>,
+    mistakes: Vec<Mistake>,
+}
 
 impl Settings {
     /// Decides each setting: a flag, else the variable, else the file, else the default. A variable that is empty counts as
     /// absent. `flags` are keys with the flag's name and its value.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, or has a key that is unknown.
+    /// The file cannot be read or is not TOML. A key that is unknown is told with the values that are wrong.
     pub fn gather(
         flags: Vec<(&'static str, &'static str, String)>,
         variable: impl Fn(&str) -> Option<String>,
         file: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let entries = file.map(file::read).transpose()?.unwrap_or_default();
+        let (entries, mistakes) = file.map(file::read).transpose()?.unwrap_or_default();
         let mut values: BTreeMap<_, _> = SETTINGS
             .iter()
             .map(|setting| (setting.key, below_flags(setting, &variable, file, &entries)))
@@ -141,7 +145,19 @@ impl Settings {
         for (key, flag, text) in flags {
             values.insert(key, Given { text, origin: Origin::Flag(flag) });
         }
-        Ok(Self(values))
+        Ok(Self { values, mistakes })
+    }
+
+    /// What is wrong with the file, its values left aside.
+    pub(super) fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
+    /// Puts the default in the place of a value. Gives whether that is another one.
+    pub(super) fn fall_back(&mut self, key: &'static str) -> bool {
+        let default = SETTINGS.iter().find(|setting| setting.key == key).map(|setting| setting.default);
+        let given = Given { text: default.unwrap_or_default().to_owned(), origin: Origin::Default };
+        self.values.insert(key, given.clone()).is_some_and(|before| before != given)
     }
 
     /// The value under a key.
@@ -150,7 +166,7 @@ impl Settings {
     /// If there is no such setting.
     #[must_use]
     pub fn get(&self, key: &str) -> &Given {
-        self.0.get(key).expect("a key of the table of settings")
+        self.values.get(key).expect("a key of the table of settings")
     }
 }
 

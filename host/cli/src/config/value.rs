@@ -1,11 +1,18 @@
 //! The forms that values of settings are written in.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use innkeeper_model::egress::Network;
 use innkeeper_schedule::duration::parse_duration;
+use innkeeper_schedule::zone::{SYSTEM_DIRECTORY, TimezoneData};
+use innkeeper_store::Durability;
 
-use super::settings::{Origin, Settings};
+use super::mistakes::Wrong;
+use super::settings::Settings;
+use super::{LISTEN_DEFAULT, LogFormat};
 
 /// What stands for no bound in time or number.
 const FOREVER: &str = "forever";
@@ -34,10 +41,8 @@ impl Settings {
         read: impl FnOnce(&str) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let given = self.get(key);
-        read(&given.text).with_context(|| match &given.origin {
-            Origin::Default => key.to_owned(),
-            origin => format!("{key} ({origin})"),
-        })
+        read(&given.text)
+            .map_err(|cause| Wrong { key, origin: given.origin.clone(), cause: format!("{cause:#}") }.into())
     }
 
     /// A number of bytes, such as `64MiB`.
@@ -80,7 +85,7 @@ impl Settings {
 /// Reads a number of bytes, such as `64MiB`.
 ///
 /// # Errors
-/// It is none.
+/// The text is none; the message says how one is written.
 pub(crate) fn parse_bytes(text: &str) -> anyhow::Result<u64> {
     let wrong = || anyhow!("`{text}` must be a number of bytes, such as 64MiB, 1GB or 4096");
     let (number, unit) = UNITS
@@ -94,6 +99,41 @@ pub(crate) fn parse_bytes(text: &str) -> anyhow::Result<u64> {
 fn parse_count(text: &str, least: u64, most: u64) -> anyhow::Result<u64> {
     let number = text.parse().ok().filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| anyhow!("is `{text}`: it must be {least} to {most}"))
+}
+
+pub(super) fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
+    let numeric = text.replacen("localhost:", "127.0.0.1:", 1);
+    let parsed = numeric.parse();
+    parsed.with_context(|| format!("`{text}` must be an address and a port, such as {LISTEN_DEFAULT}"))
+}
+
+pub(super) fn parse_networks(text: &str) -> anyhow::Result<Vec<Network>> {
+    let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+    networks.map(|network| Ok(network.parse()?)).collect()
+}
+
+pub(super) fn parse_durability(text: &str) -> anyhow::Result<Durability> {
+    match text {
+        "full" => Ok(Durability::Full),
+        "normal" => Ok(Durability::Normal),
+        _ => bail!("`{text}` must be `full` or `normal`"),
+    }
+}
+
+pub(super) fn parse_timezone_data(text: &str) -> anyhow::Result<TimezoneData> {
+    match text {
+        "bundled" => Ok(TimezoneData::Bundled),
+        "system" => TimezoneData::system(Path::new(SYSTEM_DIRECTORY)).context("the system's tables"),
+        _ => bail!("`{text}` must be `bundled` or `system`"),
+    }
+}
+
+pub(super) fn parse_log_format(text: &str) -> anyhow::Result<LogFormat> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => bail!("`{text}` must be `text` or `json`"),
+    }
 }
 
 #[cfg(test)]
